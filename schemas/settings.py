@@ -1,0 +1,170 @@
+"""Every setting of GPUBroker, in one place: the only module that reads the environment.
+
+A setting is an environment variable `GPUBROKER_<NAME>`. What has a sensible local default has it
+here; what names another server has none, and asking for it when it is missing raises
+`MissingSetting` with the name, the meaning and an example. The local stack fills in the addresses
+of the servers that it starts; production points the same names at clusters, and no code asks which
+of the two it is.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+PREFIX = "GPUBROKER_"
+T = TypeVar("T")
+
+
+class SettingError(Exception):
+    """A setting is missing or unreadable; the message names it and says what to write."""
+
+
+class MissingSetting(SettingError):
+    """A setting without a default was asked for and is not set."""
+
+
+class InvalidSetting(SettingError):
+    """A setting is set to something that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table: name without the prefix, meaning, default or an example."""
+
+    name: str
+    meaning: str
+    default: str | None = None
+    example: str = ""
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name
+
+
+TABLE = (
+    Setting("HOME", "folder of all local state", default=".gpubroker"),
+    Setting("HOST", "address that local servers bind to", default="127.0.0.1"),
+    # Ports of the local stack.
+    Setting("API_PORT", "port of the HTTP API and web page", default="10355"),
+    Setting("MARKET_DATA_PORT", "port of the market data service", default="28060"),
+    Setting("FLINK_PORT", "port of the Flink web UI and REST API", default="28081"),
+    Setting("REGISTRY_PORT", "port of the schema registry", default="28085"),
+    Setting("KAFKA_PORT", "port of the Kafka broker", default="28092"),
+    Setting("CLICKHOUSE_PORT", "port of the ClickHouse HTTP interface", default="28123"),
+    Setting("METRICS_PORT", "port of the Prometheus endpoint of the jobs", default="28249"),
+    Setting("REDIS_PORT", "port of Redis", default="28379"),
+    # Where the servers are.
+    Setting("API_URL", "the HTTP API, for clients", default="http://127.0.0.1:10355"),
+    Setting("KAFKA_BOOTSTRAP", "Kafka bootstrap servers", example="127.0.0.1:28092"),
+    Setting(
+        "REGISTRY_URL",
+        "schema registry, Confluent API",
+        example="http://127.0.0.1:28085/apis/ccompat/v7",
+    ),
+    Setting("FLINK_URL", "Flink REST API", example="http://127.0.0.1:28081"),
+    Setting("CLICKHOUSE_URL", "ClickHouse HTTP interface", example="http://127.0.0.1:28123"),
+    Setting("CLICKHOUSE_USER", "ClickHouse user", example="gpubroker_writer"),
+    Setting("CLICKHOUSE_PASSWORD", "password of the ClickHouse user"),
+    Setting("REDIS_URL", "Redis", example="redis://127.0.0.1:28379/0"),
+    Setting("POSTGRES_DSN", "PostgreSQL", example="postgresql://gpubroker@/gpubroker?host=/run/pg"),
+    Setting("MARKET_DATA_URL", "market data service", example="http://127.0.0.1:28060"),
+    # How the parts behave.
+    Setting("API_WORKERS", "uvicorn processes of the API", default="1"),
+    Setting("PARALLELISM", "parallel subtasks of each Flink job", default="1"),
+    Setting("CHECKPOINT_INTERVAL_MS", "time between Flink checkpoints, ms", default="10000"),
+    Setting("REPLICATION", "replication factor of topics", default="1"),
+    Setting("API_KEY", "API key that the command line sends", default=""),
+    Setting("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", default="INFO"),
+    Setting("OUTPUT_WIDTH", "width of tables on a terminal, 0 = as wide as it is", default="0"),
+)
+_BY_NAME = {setting.name: setting for setting in TABLE}
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting; unknown names are an error, so typos do not pass."""
+    return _BY_NAME[name].variable
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A snapshot of the environment. Values are read, and complained about, when asked for."""
+
+    values: Mapping[str, str]
+
+    def text(self, name: str) -> str:
+        """The setting's value; its default where it has one.
+
+        Raises:
+            MissingSetting: it has no default and is not set.
+        """
+        setting = _BY_NAME[name]
+        value = self.values.get(setting.variable)
+        if value is not None:
+            return value
+        if setting.default is not None:
+            return setting.default
+        example = f", for example {setting.example}" if setting.example else ""
+        raise MissingSetting(f"{setting.variable} is not set: {setting.meaning}{example}")
+
+    def number(self, name: str) -> int:
+        """The setting as a whole number that is not negative."""
+        return self._read(name, _whole_number, "a whole number that is not negative")
+
+    def port(self, name: str) -> int:
+        """The setting as a TCP port."""
+        return self._read(name, _port, "a port from 1 to 65535")
+
+    def path(self, name: str) -> Path:
+        """The setting as an absolute path."""
+        return Path(self.text(name)).absolute()
+
+    def _read(self, name: str, read: Callable[[str], T], rule: str) -> T:
+        text = self.text(name)
+        try:
+            return read(text)
+        except ValueError:
+            raise InvalidSetting(f"{variable(name)} must be {rule}, was {text!r}") from None
+
+    def with_values(self, **values: str) -> "Settings":
+        """The same settings with some replaced, named without the prefix."""
+        return Settings(
+            {**self.values, **{variable(name): value for name, value in values.items()}}
+        )
+
+    def as_environment(self) -> dict[str, str]:
+        """What to hand to a child process: only our own variables."""
+        return {key: value for key, value in self.values.items() if key.startswith(PREFIX)}
+
+
+def _whole_number(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 65535:
+        raise ValueError(text)
+    return number
+
+
+def from_environment() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        InvalidSetting: a `GPUBROKER_` variable is set that no setting has; most often a typo.
+    """
+    values = {key: value for key, value in os.environ.items() if key.startswith(PREFIX)}
+    known = {setting.variable for setting in TABLE}
+    for key in sorted(values.keys() - known):
+        raise InvalidSetting(f"{key} is not a setting; known are {', '.join(sorted(known))}")
+    return Settings(values)
+
+
+def process_environment() -> dict[str, str]:
+    """The whole environment of this process, for handing on to child processes."""
+    return dict(os.environ)

@@ -1,0 +1,70 @@
+"""What a keyed machine is: a state, one input log, and a pure step from a record to its effects.
+
+A machine reads nothing but the records of its own log (market-rules.md B2) and changes nothing but
+the state that it was handed. The shell (`jobs/keyed_machine.py`) loads the state, applies, writes
+the changed rows through, and sends the facts and commands on. Whoever replays the log (the market
+data service, `udfs.replay`, the tests) calls the same functions.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+Command = Mapping[str, Any]
+"""A decoded `BookCommand` or `AccountCommand`: header fields, and the body under its kind's name."""
+Rows = Iterable[tuple[str, str]]
+"""A state's rows as they are stored: key and JSON text."""
+
+
+class Fact(NamedTuple):
+    """Something that happened; `names.FACT_TOPICS[kind]` is its topic, the machine's id its key."""
+
+    kind: str
+    record: Mapping[str, Any]
+
+
+class Outgoing(NamedTuple):
+    """A command for another machine: the topic of its log, its key, the record."""
+
+    topic: str
+    key: str
+    record: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Step:
+    """What one record did."""
+
+    facts: list[Fact] = field(default_factory=list)
+    """In the order of market-rules.md M8."""
+    commands: list[Outgoing] = field(default_factory=list)
+    """For other machines, in order."""
+    writes: dict[str, str | None] = field(default_factory=dict)
+    """Changed rows of the state; None removes the row."""
+    wake_at_ms: int | None = None
+    """When the machine wants its next tick at the latest, None for never (B3)."""
+
+
+class State(Protocol):
+    """What the shell may know of a machine's state."""
+
+    @property
+    def sources(self) -> Mapping[str, int]:
+        """The last sequence applied of each source (B5)."""
+        ...
+
+
+S = TypeVar("S", bound=State)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine(Generic[S]):
+    """The functions of one kind of machine; the string is the machine's id, its log's key."""
+
+    name: str
+    empty: Callable[[str], S]
+    """The state of a machine whose log is empty."""
+    load: Callable[[str, Rows], S]
+    """The state from the rows that its steps wrote, in any order."""
+    apply: Callable[[S, Command, int], Step]
+    """One record and its append time in ms. It may raise; the state is then void (load it again)."""

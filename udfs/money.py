@@ -1,0 +1,46 @@
+"""Money as integers of micro-USD (market-rules.md U1 to U4); no float comes near it."""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+MICROS = 1_000_000
+"""Micro-USD in a USD."""
+TICK_MICROS = 100
+"""The tick size: limits are multiples of it (U1)."""
+MIN_PRICE_MICROS = 100
+MAX_PRICE_MICROS = 1_000_000_000
+MAX_QUANTITY = 65_536
+SECONDS_PER_HOUR = 3600
+
+
+def cost_micros(price_micros: int, quantity: int, seconds: int) -> int:
+    """What GPUs cost over a time, micro-USD, rounded once, half to even (U4).
+
+    A period's charge is the difference of two of these, so any split of a lease sums to the total.
+    """
+    return divided_half_even(price_micros * quantity * seconds, SECONDS_PER_HOUR)
+
+
+def divided_half_even(amount: int, divisor: int) -> int:
+    """`amount / divisor` as a whole number, halves to the even one; the divisor is positive."""
+    quotient, rest = divmod(amount, divisor)
+    if 2 * rest > divisor or (2 * rest == divisor and quotient % 2):
+        quotient += 1
+    return quotient
+
+
+def limit_usd(price_micros: int) -> str:
+    """A limit price as clients see it: USD with 4 decimals."""
+    return f"{Decimal(price_micros) / MICROS:.4f}"
+
+
+def trade_usd(price_micros: int) -> str:
+    """A trade's price as clients see it: USD with 6 decimals."""
+    return f"{Decimal(price_micros) / MICROS:.6f}"
+
+
+def average_usd(value_micros: int, quantity: int) -> str | None:
+    """The average price of fills, USD with 6 decimals, half to even; None when nothing filled."""
+    if quantity == 0:
+        return None
+    average = Decimal(divided_half_even(value_micros, quantity)) / MICROS
+    return f"{average.quantize(Decimal('0.000001'), ROUND_HALF_EVEN):f}"
