@@ -46,14 +46,26 @@ class Setting:
 TABLE = (
     Setting("HOME", "folder of all local state", default=".gpubroker"),
     Setting("HOST", "address that local servers bind to", default="127.0.0.1"),
+    Setting(
+        "ARTIFACTS",
+        "folder of downloaded servers, shared by all state folders",
+        default="~/.cache/gpubroker",
+    ),
     # Ports of the local stack.
     Setting("API_PORT", "port of the HTTP API and web page", default="10355"),
     Setting("MARKET_DATA_PORT", "port of the market data service", default="28060"),
     Setting("FLINK_PORT", "port of the Flink web UI and REST API", default="28081"),
+    Setting("FLINK_RPC_PORT", "port between Flink's JobManager and TaskManager", default="28082"),
     Setting("REGISTRY_PORT", "port of the schema registry", default="28085"),
     Setting("KAFKA_PORT", "port of the Kafka broker", default="28092"),
+    Setting("KAFKA_CONTROLLER_PORT", "port of the broker's own KRaft controller", default="28093"),
     Setting("CLICKHOUSE_PORT", "port of the ClickHouse HTTP interface", default="28123"),
     Setting("METRICS_PORT", "port of the Prometheus endpoint of the jobs", default="28249"),
+    Setting(
+        "JOBMANAGER_METRICS_PORT",
+        "port of the Prometheus endpoint of Flink's JobManager",
+        default="28250",
+    ),
     Setting("REDIS_PORT", "port of Redis", default="28379"),
     # Where the servers are.
     Setting("API_URL", "the HTTP API, for clients", default="http://127.0.0.1:10355"),
@@ -67,6 +79,8 @@ TABLE = (
     Setting("CLICKHOUSE_URL", "ClickHouse HTTP interface", example="http://127.0.0.1:28123"),
     Setting("CLICKHOUSE_USER", "ClickHouse user", example="gpubroker_writer"),
     Setting("CLICKHOUSE_PASSWORD", "password of the ClickHouse user"),
+    Setting("CLICKHOUSE_ANALYST_USER", "read-only ClickHouse user", example="gpubroker_analyst"),
+    Setting("CLICKHOUSE_ANALYST_PASSWORD", "password of the read-only ClickHouse user"),
     Setting("REDIS_URL", "Redis", example="redis://127.0.0.1:28379/0"),
     Setting("POSTGRES_DSN", "PostgreSQL", example="postgresql://gpubroker@/gpubroker?host=/run/pg"),
     Setting("MARKET_DATA_URL", "market data service", example="http://127.0.0.1:28060"),
