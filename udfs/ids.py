@@ -8,9 +8,10 @@ _EVENTS_BYTES = EVENTS.bytes
 
 
 def event_id(machine: str, seq: int) -> str:
-    """The id of the fact that a machine gave this sequence (B4): a uuid5, made without UUID objects.
+    """The id of the fact that a machine gave this sequence (B4): a uuid5.
 
-    One is made for each fact, so its cost counts; `tests/udfs/test_ids.py` holds it to `uuid.uuid5`.
+    One is made for each fact, so its cost counts: it is made without `UUID` objects, and the tests
+    hold it to `uuid.uuid5`.
     """
     digest = sha1(_EVENTS_BYTES + f"{machine}:{seq}".encode(), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(digest[16], 16) & 3]

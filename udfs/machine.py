@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 Command = Mapping[str, Any]
-"""A decoded `BookCommand` or `AccountCommand`: header fields, and the body under its kind's name."""
+"""A decoded `BookCommand` or `AccountCommand`: a header, and the body under its kind's name."""
 Rows = Iterable[tuple[str, str]]
 """A state's rows as they are stored: key and JSON text."""
 
@@ -67,4 +67,4 @@ class Machine(Generic[S]):
     load: Callable[[str, Rows], S]
     """The state from the rows that its steps wrote, in any order."""
     apply: Callable[[S, Command, int], Step]
-    """One record and its append time in ms. It may raise; the state is then void (load it again)."""
+    """One record and its append time in ms. If it raises, the state is void: load it again."""
