@@ -23,7 +23,8 @@ def test_golden_examples_are_written_and_read_as_ever(file: Path) -> None:
 
 def test_every_topic_has_an_example_and_every_body_of_a_command() -> None:
     examples = [json.loads(file.read_text()) for file in EXAMPLES]
-    assert {example["topic"] for example in examples} == set(contract.topics())
+    # A dead letter's bytes have no JSON form; the test of an older schema below holds its shape.
+    assert {example["topic"] for example in examples} == set(contract.topics()) - {"dead.letters"}
     for topic in ("accounts.commands", "books.commands"):
         kinds = {e["record"]["kind"] for e in examples if e["topic"] == topic}
         schema = contract.records()[contract.topics()[topic].record]
@@ -60,7 +61,7 @@ def test_what_cannot_be_read_is_told(data: bytes | None, reason: str) -> None:
 def test_an_older_schema_is_read_into_todays_record() -> None:
     today = contract.expanded("DeadLetter")
     older = {**today, "fields": [f for f in today["fields"] if f["name"] != "key"]}
-    ids = {name: 1 for name in contract.topics()}
+    ids = dict.fromkeys(contract.topics(), 1)
     both = codec.Codec(ids, {2: older}.__getitem__)
     letter = {
         "reader": "matching", "topic": "t", "partition": 0, "offset": 7, "value": b"v",
