@@ -1,0 +1,107 @@
+"""Commands of books with everything but the interesting part filled in."""
+
+from typing import Any
+
+from udfs.ids import order_id
+
+BOOK = "H100.ondemand"
+HOUR_S = 3600
+ALICE, BOB, CAROL, DAVE = (f"00000000-0000-4000-8000-00000000000{n}" for n in range(1, 5))
+
+Command = dict[str, Any]
+
+
+def command(
+    kind: str,
+    body: dict[str, Any] | None = None,
+    *,
+    account_id: str = "",
+    source: str = "",
+    source_seq: int = 0,
+    command_id: str = "",
+) -> Command:
+    """A `BookCommand` as it comes from the log."""
+    header = {"kind": kind, "command_id": command_id, "account_id": account_id}
+    return {**header, "source": source, "source_seq": source_seq, kind: body}
+
+
+def named(account_id: str, key: str) -> str:
+    """The id of an account's order with this client key."""
+    return order_id(account_id, key)
+
+
+def place(
+    account_id: str, key: str, side: str, quantity: int, price_micros: int, **fields: Any
+) -> Command:
+    """A new order; `fields` of O1 and of the command's header may be given."""
+    header = {
+        name: fields.pop(name) for name in ("source", "source_seq", "command_id") if name in fields
+    }
+    body = {
+        "order_id": named(account_id, key),
+        "side": side,
+        "book_id": BOOK,
+        "quantity": quantity,
+        "price_micros": price_micros,
+        "duration_seconds": HOUR_S if side == "bid" else 24 * HOUR_S,
+        "time_in_force": "GTD" if side == "bid" else "GTC",
+        "expires_at_ms": 0,
+        "post_only": False,
+        "min_fill": 1,
+        "self_trade": "cancel_newest",
+        "region": "" if side == "bid" else "us-east-1",
+        "min_duration_seconds": 0,
+        "available_until_ms": 0,
+        "digest": "",
+    }
+    unknown = fields.keys() - body.keys()
+    if unknown:
+        raise TypeError(f"an order has no field {', '.join(sorted(unknown))}")
+    return command("place_order", {**body, **fields}, account_id=account_id, **header)
+
+
+def bid(account_id: str, key: str, quantity: int, price_micros: int, **fields: Any) -> Command:
+    """A bid for an hour, anywhere."""
+    return place(account_id, key, "bid", quantity, price_micros, **fields)
+
+
+def ask(account_id: str, key: str, quantity: int, price_micros: int, **fields: Any) -> Command:
+    """An ask of up to a day in us-east-1."""
+    return place(account_id, key, "ask", quantity, price_micros, **fields)
+
+
+def cancel(account_id: str, key: str, **header: Any) -> Command:
+    body = {"order_id": named(account_id, key)}
+    return command("cancel_order", body, account_id=account_id, **header)
+
+
+def amend(
+    account_id: str, key: str, *, quantity: int = 0, price_micros: int = 0, **header: Any
+) -> Command:
+    body = {
+        "order_id": named(account_id, key),
+        "quantity": quantity,
+        "price_micros": price_micros,
+    }
+    return command("amend_order", body, account_id=account_id, **header)
+
+
+def withdraw(account_id: str, key: str, quantity: int, **header: Any) -> Command:
+    body = {"order_id": named(account_id, key), "quantity": quantity}
+    return command("withdraw", body, account_id=account_id, **header)
+
+
+def set_book(top: int = 0, book_minimum: int = 1) -> Command:
+    return command("set_book", {"top": top, "book_minimum": book_minimum})
+
+
+def tick(*, want_hash: bool = False, **header: Any) -> Command:
+    return command("tick", {"want_hash": want_hash}, **header)
+
+
+def halt() -> Command:
+    return command("halt_book")
+
+
+def resume() -> Command:
+    return command("resume_book")
