@@ -1,0 +1,303 @@
+"""What people ask of the stack: up, down, status, logs. The supervisor does the work."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGTERM
+
+from schemas.settings import Settings, variable
+from stack import artifacts, clickhouse, flink, plan, ports, postgres, processes, registry, state
+from stack.output import tail
+from stack.program import ROOT, StackError, python_environment
+from stack.state import StackState
+
+POLL_SECONDS = 0.1
+FOLLOW_SECONDS = 0.3
+DOWN_SECONDS = 240.0
+PATIENCE_SECONDS = 10.0
+
+Progress = Callable[[str], None]
+
+
+class NotStarted(StackError):
+    """The stack did not come up; the message says which program failed and how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of `status`: a program, whether it lives, and what it uses."""
+
+    name: str
+    state: str
+    port: int | None
+    pid: int | None
+    memory_bytes: int
+    uptime_seconds: float
+    message: str
+
+
+def up(
+    settings: Settings,
+    only: str | Collection[str] | None = None,
+    progress: Progress = print,
+) -> Settings:
+    """Starts the stack, or the part of it that is named, and waits until it is ready.
+
+    Answers the settings with all addresses filled in. A stack that runs already is left as it is.
+    Ctrl-C while it starts takes down what was started.
+
+    Raises:
+        StackError: a port is taken, a server cannot be fetched or does not start, or another part
+            of the stack is running than the one asked for.
+    """
+    home = _make_home(settings)
+    addressed = with_addresses(settings)
+    programs = plan.cut(plan.whole(addressed), only)
+    names = [program.name for program in programs]
+    told = _living(home)
+    if told:
+        _check_running(told, names)
+        progress("already running")
+    else:
+        artifacts.fetch(addressed, progress)
+        _end_left_over(home, progress)
+        ports.check(addressed.text("HOST"), programs)
+        write_environment(addressed)
+        _launch(addressed, names)
+    try:
+        _await_running(home, progress)
+    except KeyboardInterrupt:
+        progress("interrupted, stopping")
+        down(settings, progress)
+        raise
+    return addressed
+
+
+def down(settings: Settings, progress: Progress = print) -> None:
+    """Stops the stack, with a savepoint of its jobs, and returns when no process of it is left."""
+    home = settings.path("HOME")
+    told = _living(home)
+    if told is None:
+        if not _end_left_over(home, progress):
+            progress("not running")
+        return
+    processes.ask_to_end(told.supervisor, SIGTERM)
+    _await_down(home, told, progress)
+    _end_left_over(home, progress)
+    progress("down")
+
+
+def status(settings: Settings) -> list[Row]:
+    """Every program of the stack as it is now; what is told of a dead supervisor is checked."""
+    home = settings.path("HOME")
+    told = state.read(home)
+    if told is None:
+        return []
+    return [_row(program, _living(home) is not None) for program in told.programs]
+
+
+def logs(settings: Settings, name: str, *, follow: bool = False, lines: int = 100) -> Iterator[str]:
+    """The last lines of a program's log, and with `follow` the new ones as they come.
+
+    Raises:
+        StackError: no program of that name ever wrote a log here.
+    """
+    folder = state.logs(settings.path("HOME"))
+    path = folder / f"{name}.log"
+    if not path.exists():
+        known = ", ".join(sorted(each.stem for each in folder.glob("*.log"))) or "none yet"
+        raise StackError(f"no log of {name!r}; there are logs of {known}")
+    yield from tail(path, lines)
+    if follow:
+        yield from _follow(path)
+
+
+def with_addresses(settings: Settings) -> Settings:
+    """The settings with the addresses of the local servers, and passwords made at first use."""
+    home, host = settings.path("HOME"), settings.text("HOST")
+    writer, analyst = _passwords(home)
+    return settings.with_values(
+        HOME=str(home),
+        API_URL=f"http://{host}:{settings.port('API_PORT')}",
+        KAFKA_BOOTSTRAP=f"{host}:{settings.port('KAFKA_PORT')}",
+        REGISTRY_URL=registry.url(settings),
+        FLINK_URL=flink.url(settings),
+        CLICKHOUSE_URL=clickhouse.url(settings),
+        CLICKHOUSE_USER=clickhouse.WRITER,
+        CLICKHOUSE_PASSWORD=writer,
+        CLICKHOUSE_ANALYST_USER=clickhouse.ANALYST,
+        CLICKHOUSE_ANALYST_PASSWORD=analyst,
+        REDIS_URL=f"redis://{host}:{settings.port('REDIS_PORT')}/0",
+        POSTGRES_DSN=postgres.dsn(settings),
+        MARKET_DATA_URL=f"http://{host}:{settings.port('MARKET_DATA_PORT')}",
+    )
+
+
+def environment_path(settings: Settings) -> Path:
+    """The file that says where everything is, one `NAME=value` a line, for its owner alone."""
+    return settings.path("HOME") / "environment"
+
+
+def write_environment(settings: Settings) -> None:
+    """Writes that file."""
+    lines = [f"{name}={value}" for name, value in sorted(settings.as_environment().items())]
+    _write_private(environment_path(settings), "\n".join([*lines, ""]))
+
+
+def read_environment(home: Path) -> Settings:
+    """The settings of the stack whose state folder this is; it must have been up before."""
+    path = home / "environment"
+    if not path.exists():
+        raise StackError(f"{path} does not exist: the stack was never up here")
+    pairs = (line.split("=", 1) for line in path.read_text().splitlines())
+    return Settings(dict((name, value) for name, value in pairs))
+
+
+def _make_home(settings: Settings) -> Path:
+    home = settings.path("HOME")
+    state.logs(home).mkdir(parents=True, exist_ok=True)
+    return home
+
+
+def _passwords(home: Path) -> tuple[str, str]:
+    path = home / "clickhouse-passwords.json"
+    if not path.exists():
+        made = {"writer": secrets.token_urlsafe(24), "analyst": secrets.token_urlsafe(24)}
+        _write_private(path, json.dumps(made))
+    passwords = json.loads(path.read_text())
+    return passwords["writer"], passwords["analyst"]
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    os.replace(partial, path)
+
+
+def _living(home: Path) -> StackState | None:
+    """What a living supervisor told last."""
+    told = state.read(home)
+    return told if told and told.supervisor.find() else None
+
+
+def _check_running(told: StackState, names: list[str]) -> None:
+    missing = [name for name in names if name not in {program.name for program in told.programs}]
+    if missing:
+        raise StackError(
+            f"the stack runs without {', '.join(missing)}; take it down first, then start it whole"
+        )
+
+
+def _end_left_over(home: Path, progress: Progress) -> bool:
+    """Ends what a supervisor that was killed left running; answers whether there was anything."""
+    left = [each for each in state.left(state.read(home)) if processes.family(each)]
+    if left:
+        progress(f"ending {len(left)} programs that were left running")
+        processes.end(left, PATIENCE_SECONDS)
+    return bool(left)
+
+
+def _launch(settings: Settings, names: list[str]) -> None:
+    """Starts the supervisor, detached, and waits until it has told its first state."""
+    home = settings.path("HOME")
+    state.path(home).unlink(missing_ok=True)
+    log = state.logs(home) / "supervisor.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "stack.supervisor", *names],
+            cwd=ROOT,
+            env=python_environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    while state.read(home) is None:
+        if process.poll() is not None and state.read(home) is None:
+            raise NotStarted("the supervisor did not start:\n" + "\n".join(tail(log, 20)))
+        time.sleep(POLL_SECONDS)
+
+
+def _await_running(home: Path, progress: Progress) -> None:
+    """Tells each program's way until all are ready.
+
+    Raises:
+        NotStarted: with the supervisor's words, or because it died.
+    """
+    shown: dict[str, str] = {}
+    while True:
+        alive = _living(home) is not None
+        told = state.read(home)
+        assert told is not None
+        _show(told, shown, progress)
+        if told.state == state.RUNNING:
+            return
+        if told.state == state.FAILED:
+            raise NotStarted(told.message)
+        if told.state in (state.STOPPING, state.DOWN) and not told.message and not alive:
+            raise NotStarted("the stack was stopped while it started")
+        if not alive:
+            raise NotStarted(f"the supervisor died while it started; see {state.logs(home)}")
+        time.sleep(POLL_SECONDS)
+
+
+def _await_down(home: Path, told: StackState, progress: Progress) -> None:
+    shown = {program.name: program.state for program in told.programs}
+    deadline = time.monotonic() + DOWN_SECONDS
+    while told.supervisor.find() and time.monotonic() < deadline:
+        now = state.read(home)
+        if now:
+            _show(now, shown, progress)
+        time.sleep(POLL_SECONDS)
+
+
+def _show(told: StackState, shown: dict[str, str], progress: Progress) -> None:
+    for program in told.programs:
+        if shown.get(program.name, state.WAITING) != program.state:
+            shown[program.name] = program.state
+            if program.state != state.PREPARING:
+                progress(f"{program.name}: {program.state}")
+
+
+def _row(program: state.ProgramState, supervised: bool) -> Row:
+    identity = program.identity
+    alive = identity is not None and identity.find() is not None
+    told = program.state if alive or program.state in (state.DONE, state.FAILED) else state.DOWN
+    if alive and not supervised:
+        told = "orphan"
+    elif not alive and supervised and program.state in (state.READY, state.STARTING):
+        told = state.FAILED
+    elif not alive and not supervised and program.state == state.DONE:
+        told = state.DOWN
+    return Row(
+        name=program.name,
+        state=told,
+        port=program.port,
+        pid=program.pid if alive else None,
+        memory_bytes=processes.memory_bytes(identity) if alive and identity else 0,
+        uptime_seconds=time.time() - program.born if alive else 0.0,
+        message=program.message,
+    )
+
+
+def _follow(path: Path) -> Iterator[str]:
+    """New lines of a log, also after it rotated."""
+    file = path.open("r", errors="replace")
+    file.seek(0, os.SEEK_END)
+    while True:
+        line = file.readline()
+        if line:
+            yield line.rstrip("\n")
+        elif path.exists() and path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+            file.close()
+            file = path.open("r", errors="replace")
+        else:
+            time.sleep(FOLLOW_SECONDS)

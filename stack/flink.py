@@ -1,0 +1,191 @@
+"""The Flink cluster: a JobManager and a TaskManager of the distribution inside the PyFlink wheel.
+
+Each runs in the foreground under the supervisor. Python runs inside the TaskManager (thread mode),
+whose modules and interpreter outlive a job: a new deployment needs a new TaskManager.
+"""
+
+import json
+import re
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+from schemas.settings import Settings
+from stack import artifacts, java
+from stack.program import ROOT, Program, StackError, answers, bare_environment, installed
+
+SLOTS = 8
+JOBMANAGER = "flink-jobmanager"
+TASKMANAGER = "flink-taskmanager"
+JOBMANAGER_MEMORY = "1024m"
+TASKMANAGER_MEMORY = "1728m"
+SITE_PACKAGES = Path(sysconfig.get_paths()["purelib"])
+LOGGING = """\
+rootLogger.level = INFO
+rootLogger.appenderRef.console.ref = console
+appender.console.name = console
+appender.console.type = CONSOLE
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %c{1} %x - %m%n
+logger.pekko.name = org.apache.pekko
+logger.pekko.level = WARN
+logger.kafka.name = org.apache.kafka
+logger.kafka.level = WARN
+logger.netty.name = org.jboss.netty.channel.DefaultChannelPipeline
+logger.netty.level = OFF
+"""
+
+
+def jobmanager(settings: Settings) -> Program:
+    """The JobManager with REST API and web page."""
+    port = settings.port("FLINK_PORT")
+    metrics = settings.port("JOBMANAGER_METRICS_PORT")
+    return Program(
+        name=JOBMANAGER,
+        command=_command("jobmanager.sh", metrics),
+        environment=_environment(settings, JOBMANAGER),
+        folder=home(settings),
+        ports=(port, settings.port("FLINK_RPC_PORT"), metrics),
+        ready=answers(f"{url(settings)}/overview"),
+        prepare=lambda: _prepare(settings),
+    )
+
+
+def taskmanager(settings: Settings) -> Program:
+    """The TaskManager, ready once the JobManager counts its slots."""
+    metrics = settings.port("METRICS_PORT")
+    return Program(
+        name=TASKMANAGER,
+        command=_command("taskmanager.sh", metrics),
+        needs=(JOBMANAGER,),
+        environment=_environment(settings, TASKMANAGER),
+        folder=home(settings),
+        ports=(metrics,),
+        ready=answers(f"{url(settings)}/overview", _has_slots),
+    )
+
+
+def url(settings: Settings) -> str:
+    """The base of Flink's REST API, and its web page."""
+    return f"http://{settings.text('HOST')}:{settings.port('FLINK_PORT')}"
+
+
+def home(settings: Settings) -> Path:
+    """Flink's part of the state folder: configuration, checkpoints, savepoints, scratch."""
+    return settings.path("HOME") / "flink"
+
+
+def configuration(settings: Settings, java_options: str) -> dict[str, str | int | bool]:
+    """What config.yaml says, as flat keys."""
+    host, folder = settings.text("HOST"), home(settings)
+    return {
+        "env.java.home": str(java.HOME),
+        "env.java.opts.all": java_options,
+        "env.java.opts.jobmanager": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        "jobmanager.rpc.address": host,
+        "jobmanager.rpc.port": settings.port("FLINK_RPC_PORT"),
+        "jobmanager.bind-host": host,
+        "jobmanager.memory.process.size": JOBMANAGER_MEMORY,
+        "taskmanager.host": host,
+        "taskmanager.bind-host": host,
+        "taskmanager.numberOfTaskSlots": SLOTS,
+        "taskmanager.memory.process.size": TASKMANAGER_MEMORY,
+        "parallelism.default": settings.number("PARALLELISM"),
+        "rest.address": host,
+        "rest.bind-address": host,
+        "rest.port": settings.port("FLINK_PORT"),
+        "io.tmp.dirs": str(folder / "scratch"),
+        # Python inside the TaskManager, with the project itself on its path.
+        "python.executable": sys.executable,
+        "python.client.executable": sys.executable,
+        "python.execution-mode": "thread",
+        "python.pythonpath": f"{SITE_PACKAGES}:{ROOT}",
+        # An order must not wait in a network buffer.
+        "execution.buffer-timeout.interval": "1 ms",
+        "state.backend.type": "rocksdb",
+        "execution.checkpointing.incremental": True,
+        "execution.checkpointing.interval": f"{settings.number('CHECKPOINT_INTERVAL_MS')} ms",
+        "execution.checkpointing.dir": (folder / "checkpoints").as_uri(),
+        "execution.checkpointing.savepoint-dir": (folder / "savepoints").as_uri(),
+        "execution.checkpointing.num-retained": 3,
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        "restart-strategy.type": "exponential-delay",
+        "restart-strategy.exponential-delay.initial-backoff": "500 ms",
+        "restart-strategy.exponential-delay.max-backoff": "10 s",
+        "restart-strategy.exponential-delay.reset-backoff-threshold": "1 min",
+        "heartbeat.interval": "1 s",
+        "heartbeat.timeout": "5 s",
+        # The port of each process is given on its command line.
+        "metrics.reporter.prom.factory.class": (
+            "org.apache.flink.metrics.prometheus.PrometheusReporterFactory"
+        ),
+        "web.submit.enable": False,
+    }
+
+
+def _command(script: str, metrics_port: int) -> tuple[str, ...]:
+    """Flink's script in the foreground; it computes the JVM's memory and becomes the JVM."""
+    path = _distribution() / "bin" / script
+    option = f"metrics.reporter.prom.port={metrics_port}"
+    return ("bash", str(path), "start-foreground", "-D", option)
+
+
+def _environment(settings: Settings, name: str) -> dict[str, str]:
+    folder = home(settings)
+    # The web page shows the file that `log.file` names: the one that the supervisor writes.
+    log = settings.path("HOME") / "logs" / f"{name}.log"
+    return {
+        **bare_environment(),
+        "JAVA_HOME": str(java.HOME),
+        "FLINK_CONF_DIR": str(folder / "conf"),
+        "FLINK_LIB_DIR": str(folder / "lib"),
+        "FLINK_LOG_DIR": str(folder / "scratch"),
+        "FLINK_PID_DIR": str(folder / "scratch"),
+        "FLINK_ENV_JAVA_OPTS": f"-Dlog.file={log}",
+    }
+
+
+def _has_slots(body: bytes) -> bool:
+    return int(json.loads(body)["slots-total"]) >= SLOTS
+
+
+def _prepare(settings: Settings) -> None:
+    folder = home(settings)
+    for name in ("conf", "checkpoints", "savepoints", "scratch"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    values = configuration(settings, _shipped_java_options())
+    text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in values.items())
+    (folder / "conf" / "config.yaml").write_text(text)
+    (folder / "conf" / "log4j-console.properties").write_text(LOGGING)
+    _link_jars(settings, folder / "lib")
+
+
+def _link_jars(settings: Settings, lib: Path) -> None:
+    """A class path of our own: the distribution, the connectors, and flink-python.
+
+    Without flink-python here, a TaskManager's second Python job fails on Java 17 and later.
+    """
+    shutil.rmtree(lib, ignore_errors=True)
+    lib.mkdir()
+    distribution = _distribution()
+    jars = [
+        *distribution.glob("lib/*.jar"),
+        *distribution.glob("opt/flink-python-*.jar"),
+        *artifacts.paths(settings, "flink"),
+    ]
+    for jar in jars:
+        (lib / jar.name).symlink_to(jar)
+
+
+def _shipped_java_options() -> str:
+    """The module openings that the distribution's own configuration asks for."""
+    shipped = (_distribution() / "conf" / "config.yaml").read_text()
+    found = re.search(r"^ +all: (--add.*)$", shipped, re.MULTILINE)
+    if not found:
+        raise StackError("the shipped config.yaml of apache-flink has no env.java.opts.all")
+    return found[1]
+
+
+def _distribution() -> Path:
+    return installed("pyflink")

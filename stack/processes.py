@@ -1,0 +1,144 @@
+"""Processes by identity: starting them in groups of their own, finding them again, ending them.
+
+A pid alone may have been given to another process since; a pid with its time of birth may not. A
+program leads a session of its own, so what it leaves behind is found by that session's number,
+which no new process can have while a member lives.
+"""
+
+import os
+import pwd
+import signal
+import subprocess
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from stack.program import Program
+
+# psutil derives births from the boot time, which moves a little when the clock is set.
+BIRTH_SLACK_SECONDS = 2.0
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A process that was once seen: its number and when it was born, seconds since the epoch."""
+
+    pid: int
+    born: float
+
+    def find(self) -> psutil.Process | None:
+        """The process, if it still lives."""
+        try:
+            process = psutil.Process(self.pid)
+            alive = process.status() != psutil.STATUS_ZOMBIE
+            same = abs(process.create_time() - self.born) < BIRTH_SLACK_SECONDS
+        except psutil.Error:
+            return None
+        return process if alive and same else None
+
+
+def identify(pid: int) -> Identity:
+    """The identity of a living process."""
+    return Identity(pid, psutil.Process(pid).create_time())
+
+
+def start(program: Program, output: int) -> subprocess.Popen[bytes]:
+    """Starts a program as leader of its own session, both its outputs going to one descriptor."""
+    return subprocess.Popen(
+        program.command,
+        cwd=program.folder,
+        env=dict(program.environment),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+        **as_user(program.user),
+    )
+
+
+def as_user(name: str | None) -> dict[str, Any]:
+    """What to tell `subprocess` so that a child runs as that user, with no group of ours."""
+    if name is None:
+        return {}
+    account = pwd.getpwnam(name)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+def family(identity: Identity) -> list[psutil.Process]:
+    """The program and everything of its session or descent that lives, also when it is dead itself."""
+    found: dict[int, psutil.Process] = {}
+    leader = identity.find()
+    if leader:
+        found[leader.pid] = leader
+        try:
+            found |= {child.pid: child for child in leader.children(recursive=True)}
+        except psutil.Error:
+            pass
+    for process in psutil.process_iter():
+        if process.pid not in found and _in_session(process, identity):
+            found[process.pid] = process
+    return [process for process in found.values() if _lives(process)]
+
+
+def _in_session(process: psutil.Process, identity: Identity) -> bool:
+    try:
+        if os.getsid(process.pid) != identity.pid:
+            return False
+        return process.create_time() > identity.born - BIRTH_SLACK_SECONDS
+    except (OSError, psutil.Error):
+        return False
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def ask_to_end(identity: Identity, stop_signal: signal.Signals) -> None:
+    """Sends a program's group its stop signal."""
+    if identity.find():
+        try:
+            os.killpg(identity.pid, stop_signal)
+        except ProcessLookupError:
+            pass
+
+
+def end(identities: Iterable[Identity], patience_seconds: float) -> None:
+    """Ends families for good: TERM, then, after some patience, KILL; returns when none lives."""
+    identities = list(identities)
+    _send(identities, signal.SIGTERM)
+    deadline = time.monotonic() + patience_seconds
+    while any(family(each) for each in identities):
+        if time.monotonic() > deadline:
+            _send(identities, signal.SIGKILL)
+        time.sleep(POLL_SECONDS)
+
+
+def _send(identities: Iterable[Identity], number: signal.Signals) -> None:
+    for identity in identities:
+        for process in family(identity):
+            try:
+                process.send_signal(number)
+            except psutil.Error:
+                pass
+
+
+def memory_bytes(identity: Identity) -> int:
+    """Memory of a program and its children, shared pages counted once (PSS) where we may know."""
+    return sum(_memory_bytes(process) for process in family(identity))
+
+
+def _memory_bytes(process: psutil.Process) -> int:
+    try:
+        full = process.memory_full_info()
+        return int(getattr(full, "pss", 0) or full.rss)
+    except psutil.AccessDenied:
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0

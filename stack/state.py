@@ -1,0 +1,98 @@
+"""What the supervisor tells the world: one JSON file in the state folder, replaced whole.
+
+It outlives the supervisor, so whoever comes next finds what was left running by identity.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from typing import Any
+
+from stack.processes import Identity
+
+# Of the whole stack.
+STARTING, RUNNING, STOPPING, FAILED, DOWN = "starting", "running", "stopping", "failed", "down"
+# Of one program, besides `starting`, `stopping`, `failed` and `down`.
+WAITING, PREPARING, READY, DONE = "waiting", "preparing", "ready", "done"
+
+
+@dataclass(slots=True)
+class ProgramState:
+    """One program, as the supervisor last saw it. Times are seconds since the epoch."""
+
+    name: str
+    state: str = WAITING
+    port: int | None = None
+    pid: int | None = None
+    born: float = 0.0
+    message: str = ""
+
+    @property
+    def identity(self) -> Identity | None:
+        return Identity(self.pid, self.born) if self.pid else None
+
+
+@dataclass(slots=True)
+class StackState:
+    """The whole stack, as its supervisor last saw it."""
+
+    state: str
+    pid: int
+    born: float
+    message: str = ""
+    programs: list[ProgramState] = field(default_factory=list)
+
+    @property
+    def supervisor(self) -> Identity:
+        return Identity(self.pid, self.born)
+
+
+def path(home: Path) -> Path:
+    """Where the state is told."""
+    return home / "stack.json"
+
+
+def logs(home: Path) -> Path:
+    """Where the logs are."""
+    return home / "logs"
+
+
+def write(home: Path, state: StackState) -> None:
+    """Replaces what is told, so that a reader never sees half of it."""
+    partial = path(home).with_suffix(".partial")
+    partial.write_text(json.dumps(asdict(state), indent=1))
+    os.replace(partial, path(home))
+
+
+def read(home: Path) -> StackState | None:
+    """What was told last, by a supervisor that may be dead; None if there never was one."""
+    try:
+        told: dict[str, Any] = json.loads(path(home).read_text())
+    except FileNotFoundError:
+        return None
+    programs = [ProgramState(**program) for program in told.pop("programs")]
+    return StackState(**told, programs=programs)
+
+
+def left(state: StackState | None) -> list[Identity]:
+    """The identities that a state names, the supervisor's first."""
+    if state is None:
+        return []
+    named = [program.identity for program in state.programs]
+    return [state.supervisor, *(identity for identity in named if identity)]
+
+
+@contextmanager
+def supervisor_lock(home: Path) -> Iterator[bool]:
+    """Whether we are the one supervisor of this state folder, for as long as the block lasts."""
+    with (home / "supervisor.lock").open("w") as file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
