@@ -44,28 +44,29 @@ class _Generator:
         self.at_ms = 1_000
         self.orders: list[tuple[str, str]] = []  # account and key of what was placed
         self.sequences = dict.fromkeys(ACCOUNTS, 0)
+        self.halted = False
         self.prices = range(1_000, 1_000 + 100 * rng.choice([1, 2, 4, 8]), 100)
+        self.spread = rng.choice([0, 0, 100, 300])  # how far asks stand above bids
         self.quantities = rng.choice([[1, 2, 3], [1, 4, 5, 9, 28, 57], [8, 10, 20, 50], [1, 64]])
-        self.accounts = ACCOUNTS[: rng.choice([2, 3, 4])]
+        self.accounts = ACCOUNTS[: rng.choice([2, 3, 4, 4])]
         self.plain = rng.random() < 0.2  # books where minimum fills do not keep orders apart
 
     def entry(self) -> Entry:
         rng = self.rng
         self.at_ms += rng.choice([0, 0, 1, 1, 2, 7, 40, -5])
-        drawn = rng.choices(
-            [self.place, self.cancel, self.amend, self.withdraw, self.other],
-            weights=[62, 9, 17, 6, 6],
-        )[0]
-        return self.at_ms, self.send(drawn())
+        weights = [40, 10, 20, 10, 20] if self.halted else [66, 6, 17, 6, 5]
+        commands = [self.place, self.cancel, self.amend, self.withdraw, self.other]
+        return self.at_ms, self.send(rng.choices(commands, weights)[0]())
 
     def send(self, command: Command) -> Command:
         """As the account's machine hands it on, at times once more (B5), at times not numbered."""
         account_id = command["account_id"]
         command = {**command, "command_id": f"c{self.rng.randrange(1_000_000)}"}
         if account_id and self.rng.random() < 0.8:
-            self.sequences[account_id] += self.rng.choice([1, 1, 1, 3, 0, -1])
-            seq = max(1, self.sequences[account_id])
-            command.update(source=account_id, source_seq=seq)
+            again = self.rng.random() < 0.04
+            self.sequences[account_id] += 0 if again else self.rng.choice([1, 1, 1, 3])
+            seq = self.sequences[account_id] - (self.rng.choice([0, 1]) if again else 0)
+            command.update(source=account_id, source_seq=max(1, seq))
         return command
 
     def place(self) -> Command:
@@ -74,22 +75,25 @@ class _Generator:
         key = str(rng.randrange(40) if rng.random() < 0.1 else len(self.orders) + 1000)
         self.orders.append((account_id, key))
         side = rng.choice(["bid", "ask"])
-        quantity, price_micros = rng.choice(self.quantities), rng.choice(self.prices)
+        quantity, price_micros = rng.choice(self.quantities), self.price(side)
         fields = {**self.terms(side), **({} if self.plain else self.minimum(quantity))}
         command = builders.place(account_id, key, side, quantity, price_micros, **fields)
         if rng.random() < 0.3:  # absent in the log: its default holds (O3)
             del command["place_order"][rng.choice(sorted(O1_DEFAULTS))]
         return command
 
+    def price(self, side: str) -> int:
+        return self.rng.choice(self.prices) + (self.spread if side == "ask" else 0)
+
     def terms(self, side: str) -> dict[str, object]:
         rng = self.rng
         fields: dict[str, object] = {
-            "time_in_force": rng.choice(["GTC", "GTD", "GTC", "GTD", "", "IOC", "FOK"]),
-            "expires_at_ms": self.at_ms + rng.choice([-1, 0, 1, 9, 60, 400])
-            if rng.random() < 0.3
+            "time_in_force": rng.choice([*["GTC", "GTD"] * 4, "", "IOC", "FOK"]),
+            "expires_at_ms": self.at_ms + rng.choice([-1, 0, 1, 9, 60, 400, 400])
+            if rng.random() < 0.25
             else 0,
             "post_only": rng.random() < 0.1,
-            "self_trade": rng.choice(["cancel_newest", "cancel_oldest"]),
+            "self_trade": rng.choice(["cancel_newest", "cancel_oldest", "cancel_oldest"]),
         }
         if side == "bid":
             fields["duration_seconds"] = rng.choice([1, 1, 2, HOUR_S])
@@ -110,7 +114,7 @@ class _Generator:
         rng = self.rng
         if not self.orders or rng.random() < 0.03:
             return rng.choice(self.accounts), "unknown"
-        account_id, key = rng.choice(self.orders[-60:])
+        account_id, key = rng.choice(self.orders[-rng.choice([2, 8, 30]) :])
         return (rng.choice(self.accounts) if rng.random() < 0.05 else account_id), key
 
     def cancel(self) -> Command:
@@ -118,8 +122,8 @@ class _Generator:
 
     def amend(self) -> Command:
         rng = self.rng
-        quantity = rng.choice([0, 0, 1, 2, rng.choice(self.quantities), rng.randrange(1, 70)])
-        price_micros = rng.choice([0, 0, rng.choice(self.prices)])
+        quantity = rng.choice([0, 0, 1, rng.choice(self.quantities), rng.randrange(1, 70)])
+        price_micros = rng.choice([0, 0, self.price(rng.choice(["bid", "ask"]))])
         return builders.amend(*self.target(), quantity=quantity, price_micros=price_micros)
 
     def withdraw(self) -> Command:
@@ -127,14 +131,18 @@ class _Generator:
 
     def other(self) -> Command:
         rng = self.rng
-        kind = rng.choice(["tick", "tick", "timer", "set_book", "halt", "resume", "resume"])
+        if self.halted:
+            self.halted = False
+            return builders.resume()
+        kind = rng.choice(["tick", "tick", "timer", "set_book", "set_book", "halt", "resume"])
         if kind == "tick":
             return builders.tick(want_hash=rng.random() < 0.5)
         if kind == "timer":
             return builders.tick(source="timer", source_seq=self.at_ms)
         if kind == "set_book":
             return builders.set_book(rng.choice([0, 0, 1, 3, 10]), rng.choice([1, 1, 2, 4]))
-        return builders.halt() if kind == "halt" else builders.resume()
+        self.halted = kind == "halt"
+        return builders.halt() if self.halted else builders.resume()
 
 
 class Comparison:
