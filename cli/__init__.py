@@ -1,0 +1,1 @@
+"""The `gpubroker` command: the market for people and scripts, over its HTTP API."""

@@ -1,0 +1,43 @@
+"""`gpubroker sql`: questions to the market's history."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from cli import output
+from cli.clickhouse import ask
+from cli.errors import BadUsage
+from cli.options import AsJson, session
+
+
+def sql(
+    ctx: typer.Context,
+    query: Annotated[str, typer.Argument(help='Such as "select * from trades limit 10".')],
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a heading.")] = False,
+) -> None:
+    """Ask ClickHouse, read only: views trades, orders, nodes, and a table per kind of fact."""
+    opened = session(ctx)
+    if as_json and as_csv:
+        raise BadUsage("--json and --csv exclude each other")
+    if as_json or as_csv:
+        typer.echo(ask(opened, query, "JSON" if as_json else "CSVWithNames").rstrip("\n"))
+        return
+    text = ask(opened, query, "JSONCompactStrings")
+    output.console(opened.settings).print(_table(text))
+
+
+def _table(text: str) -> Table | Text:
+    """The answer as a table; as it is, where the query asked for a format of its own."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict) or "meta" not in answer:
+        return Text(text.rstrip("\n"))
+    names = [column["name"] for column in answer["meta"]]
+    rows = [dict(zip(names, row, strict=True)) for row in answer["data"]]
+    return output.table(rows, {name: name for name in names})

@@ -1,0 +1,224 @@
+"""The market's logs in Kafka, read from one offset to another, for whoever recomputes or counts."""
+
+import time
+import uuid
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError as _KafkaError
+
+import stack
+from cli.client import START_ONE
+from cli.errors import OutcomeUnknown, Unreachable
+from schemas import contract, names, registry, settings
+from schemas.codec import Codec, UnreadableRecord
+from schemas.settings import Settings
+
+Place = tuple[str, int]
+"""Topic and partition."""
+Offsets = Mapping[Place, int]
+
+TIMEOUT_SECONDS: Final = 10.0
+_BATCH = 1000
+
+
+class Entry(NamedTuple):
+    """One record of a topic."""
+
+    topic: str
+    key: str
+    at_ms: int
+    record: dict[str, Any]
+
+
+class Log:
+    """Read-only eyes on the topics, and a hand for the administrator's tick."""
+
+    def __init__(self, bootstrap: str, codec: Codec) -> None:
+        """Read from these brokers with this codec."""
+        self._bootstrap = bootstrap
+        self._codec = codec
+
+    def ends(self, topics: Collection[str]) -> dict[Place, int]:
+        """Where each partition ends now."""
+        consumer = self._consumer()
+        try:
+            return {place: _watermarks(consumer, place)[1] for place in _places(topics)}
+        finally:
+            consumer.close()
+
+    def read(
+        self, topics: Collection[str], *, key: str | None = None, since: Offsets | None = None
+    ) -> Iterator[Entry]:
+        """Every record, or those of one key, up to where the topics end as this is called.
+
+        `since` says where to begin; without it, where the broker's log begins.
+
+        Raises:
+            Unreachable: the broker does not answer.
+        """
+        consumer = self._consumer()
+        try:
+            yield from self._read(consumer, topics, key, since)
+        except KafkaException as error:
+            raise Unreachable(f"Kafka at {self._bootstrap}: {error}; {START_ONE}") from error
+        finally:
+            consumer.close()
+
+    def follow(self, topic: str) -> "Tail":
+        """What is written to a topic from now on."""
+        return Tail(self._consumer(), topic, self._codec)
+
+    def begins_whole(self, topic: str) -> bool:
+        """Whether the log still begins where it once began: nothing has aged out of it."""
+        consumer = self._consumer()
+        try:
+            return all(_watermarks(consumer, place)[0] == 0 for place in _places([topic]))
+        finally:
+            consumer.close()
+
+    def append(self, topic: str, key: str, record: Mapping[str, Any]) -> None:
+        """Append one record and wait until the broker has it.
+
+        Raises:
+            OutcomeUnknown: it did not say so in time.
+        """
+        producer = Producer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 0,
+            }
+        )
+        producer.produce(topic, key=key.encode(), value=self._codec.encoder(topic)(record))
+        if producer.flush(TIMEOUT_SECONDS):
+            raise OutcomeUnknown(f"Kafka at {self._bootstrap} took no record within 10 s")
+
+    def _read(
+        self, consumer: Consumer, topics: Collection[str], key: str | None, since: Offsets | None
+    ) -> Iterator[Entry]:
+        ranges = {place: _watermarks(consumer, place) for place in _places(topics)}
+        starts = {
+            place: max((since or {}).get(place, 0), low) for place, (low, _) in ranges.items()
+        }
+        left = {place: high for place, (_, high) in ranges.items() if starts[place] < high}
+        consumer.assign([TopicPartition(*place, starts[place]) for place in left])
+        wanted = None if key is None else key.encode()
+        decoders = {topic: self._codec.decoder(topic) for topic in topics}
+        while left:
+            for message in consumer.consume(_BATCH, 0.2):
+                place, offset = _position(message)
+                if offset + 1 >= left.get(place, 0):
+                    left.pop(place, None)
+                if wanted is None or message.key() == wanted:
+                    yield from _entry(message, decoders[place[0]])
+
+    def _consumer(self) -> Consumer:
+        return Consumer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "group.id": f"gpubroker-cli-{uuid.uuid4()}",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+            }
+        )
+
+
+class Tail:
+    """New records of one topic, as they come."""
+
+    def __init__(self, consumer: Consumer, topic: str, codec: Codec) -> None:
+        """Stand at the topic's end."""
+        self._consumer = consumer
+        self._decode = codec.decoder(topic)
+        ends = {place: _watermarks(consumer, place)[1] for place in _places([topic])}
+        consumer.assign([TopicPartition(*place, end) for place, end in ends.items()])
+
+    def poll(self, seconds: float) -> Entry | None:
+        """The next record, or None if none came in this time or it cannot be read."""
+        message = self._consumer.poll(seconds)
+        if message is None or message.error():
+            return None
+        return next(_entry(message, self._decode), None)
+
+    def await_record(self, field: str, value: str, seconds: float) -> dict[str, Any] | None:
+        """The first record with this value in a field, None if it does not come in time."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            entry = self.poll(left)
+            if entry and entry.record.get(field) == value:
+                return entry.record
+        return None
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+def connect(found: Settings) -> Log:
+    """The log of the market that the settings name, or that was started in their state folder.
+
+    Raises:
+        Unreachable: the registry does not answer, or knows no schema of ours.
+    """
+    addressed = located(found)
+    try:
+        codec = registry.connect(addressed).codec()
+    except Exception as error:  # the client raises whatever its HTTP library met
+        where = addressed.text("REGISTRY_URL")
+        raise Unreachable(f"schema registry at {where}: {error}; {START_ONE}") from error
+    return Log(addressed.text("KAFKA_BOOTSTRAP"), codec)
+
+
+def located(found: Settings) -> Settings:
+    """The settings with the servers' addresses: their own, else the local stack's."""
+    if settings.variable("KAFKA_BOOTSTRAP") in found.values:
+        return found
+    return stack.read_environment(found.path("HOME"))
+
+
+def tick(command_id: str) -> dict[str, Any]:
+    """An administrator's tick that asks a book for its state's hash (market-rules.md B3, B6)."""
+    return {"kind": "tick", "command_id": command_id, "tick": {"want_hash": True}}
+
+
+FACTS_OF_BOOKS: Final = tuple(
+    topic for kind, topic in names.FACT_TOPICS.items() if kind != "node_changed"
+)
+
+
+def _places(topics: Collection[str]) -> list[Place]:
+    return [
+        (name, partition)
+        for name in topics
+        for partition in range(contract.topics()[name].partitions)
+    ]
+
+
+def _watermarks(consumer: Consumer, place: Place) -> tuple[int, int]:
+    try:
+        found = consumer.get_watermark_offsets(TopicPartition(*place), timeout=TIMEOUT_SECONDS)
+    except KafkaException as error:
+        raise Unreachable(f"Kafka does not answer: {error}; {START_ONE}") from error
+    low, high = found
+    return low, high
+
+
+def _position(message: Message) -> tuple[Place, int]:
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    if message.error() or topic is None or partition is None or offset is None:
+        raise KafkaException(message.error() or _KafkaError(_KafkaError._FAIL))
+    return (topic, partition), offset
+
+
+def _entry(message: Message, decode: Any) -> Iterator[Entry]:
+    """The message's record; none if it cannot be read, as the market does not read it either."""
+    try:
+        record = decode(message.value())
+    except UnreadableRecord:
+        return
+    key = message.key()
+    text = key.decode(errors="replace") if isinstance(key, bytes) else str(key or "")
+    yield Entry(message.topic() or "", text, message.timestamp()[1], record)
