@@ -1,0 +1,7 @@
+"""The admission job: each account's machine over `accounts.commands`. Wiring only."""
+
+from jobs.keyed_machine import MachineJob
+from schemas.names import ACCOUNTS_COMMANDS
+from udfs.admission import MACHINE
+
+JOB = MachineJob("admission", MACHINE, ACCOUNTS_COMMANDS, "admission: accounts.commands → accounts")

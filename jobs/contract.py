@@ -1,0 +1,107 @@
+"""The contract brought to the servers: topics, schemas, tables; and the codec that follows."""
+
+import logging
+import re
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+import httpx
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+from jobs import kafka
+from jobs.refused import Refused
+from schemas import registry
+from schemas.codec import Codec
+from schemas.settings import Settings
+
+CONNECT_SECONDS: Final = 5
+ANSWER_SECONDS: Final = 60
+_LOG = logging.getLogger(__name__)
+
+
+class RegistryRefused(Refused):
+    """The schema registry does not answer, or does not know our schemas."""
+
+
+class ClickHouseRefused(Refused):
+    """ClickHouse does not answer, or refuses a statement."""
+
+
+def create_topics(settings: Settings) -> None:
+    """Create missing topics, check the others, and register every schema; harmless to repeat.
+
+    Raises:
+        KafkaUnreachable: no broker answers.
+        WrongTopics: a topic has another number of partitions than topics.toml says.
+        RegistryRefused: the registry does not answer.
+        IncompatibleSchema: a schema cannot live with what is registered.
+    """
+    created = kafka.create_topics(settings)
+    _LOG.info("topics created: %s", ", ".join(created) or "none, all were there")
+    try:
+        ids = registry.connect(settings).register()
+    except (SchemaRegistryError, httpx.HTTPError) as error:
+        raise _registry_refused(settings, error) from None
+    _LOG.info("%d schemas are registered", len(ids))
+
+
+def codec(settings: Settings) -> Codec:
+    """The codec with the ids that the registry gave to our schemas.
+
+    Raises:
+        RegistryRefused: the registry does not answer, or a schema is not registered.
+    """
+    try:
+        return registry.connect(settings).codec()
+    except LookupError as error:
+        raise RegistryRefused(str(error)) from None
+    except (SchemaRegistryError, httpx.HTTPError) as error:
+        raise _registry_refused(settings, error) from None
+
+
+def create_tables(settings: Settings) -> None:
+    """Create the tables and views of ddl.sql; harmless to repeat.
+
+    Raises:
+        ClickHouseRefused: ClickHouse does not answer, or refuses a statement.
+    """
+    try:
+        client = clickhouse(settings)
+        for statement in statements(resources.files("schemas").joinpath("ddl.sql").read_text()):
+            client.command(statement)
+    except ClickHouseError as error:
+        url = settings.text("CLICKHOUSE_URL")
+        raise ClickHouseRefused(f"ClickHouse at {url}: {error}") from None
+    _LOG.info("tables and views are there")
+
+
+def clickhouse(settings: Settings) -> Any:
+    """A client of ClickHouse with the writer's credentials; it connects at once."""
+    address = urlsplit(settings.text("CLICKHOUSE_URL"))
+    return clickhouse_connect.get_client(
+        host=address.hostname or "",
+        port=address.port or 0,
+        interface="https" if address.scheme == "https" else "http",
+        username=settings.text("CLICKHOUSE_USER"),
+        password=settings.text("CLICKHOUSE_PASSWORD"),
+        connect_timeout=CONNECT_SECONDS,
+        send_receive_timeout=ANSWER_SECONDS,
+        autogenerate_session_id=False,
+        compress=False,
+    )
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script, without the comment lines between them."""
+    for text in re.split(r";\s*\n", script):
+        lines = [line for line in text.splitlines() if not line.startswith("--")]
+        if statement := "\n".join(lines).strip():
+            yield statement
+
+
+def _registry_refused(settings: Settings, error: Exception) -> RegistryRefused:
+    return RegistryRefused(f"schema registry at {settings.text('REGISTRY_URL')}: {error}")

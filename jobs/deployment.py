@@ -1,0 +1,153 @@
+"""Submitting the machine jobs, all by one driver, and stopping them so that they can go on."""
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from confluent_kafka import Consumer, TopicPartition
+
+from jobs import admission, contract, environment, kafka, matching, saved_state
+from jobs.cluster import Cluster, ClusterError
+from jobs.keyed_machine import KeyedMachine, MachineJob
+from jobs.refused import Refused
+from jobs.saved_state import SavedState
+from schemas.codec import Codec
+from schemas.settings import Settings
+
+JOBS: Final = (admission.JOB, matching.JOB)
+RUNNING_SECONDS: Final = 60.0
+CHECKPOINT_FOLDER: Final = "execution.checkpointing.dir"
+_LOG = logging.getLogger(__name__)
+
+
+class LogCutOff(Refused):
+    """A log no longer begins, or not yet ends, where a job's state needs it to."""
+
+
+class NotStopped(Refused):
+    """A job has no savepoint; it was cancelled and its newest checkpoint kept."""
+
+
+def submit(settings: Settings) -> None:
+    """Submit every job that is not running, each from its newest state; wait until all run.
+
+    Raises:
+        ClusterError: Flink does not answer, or a job fails.
+        WrongTopics: a topic has other partitions than topics.toml says.
+        LogCutOff: a log and a job's state do not meet.
+        OtherCode: the newest checkpoint of a job was written by other code.
+    """
+    cluster = Cluster(settings.text("FLINK_URL"))
+    topics = sorted({topic for job in JOBS for topic in (job.log, *job.outputs)})
+    kafka.check_partition_counts(kafka.partition_counts(kafka.admin(settings)), topics)
+    running = {job.title for job in cluster.jobs()}
+    started = [_start(job, cluster, settings) for job in JOBS if job.title not in running]
+    for job_id in started:
+        cluster.await_running(job_id, RUNNING_SECONDS)
+    for job in JOBS:
+        _LOG.info("%s %s", job.name, "was running" if job.title in running else "runs")
+
+
+def stop(settings: Settings) -> None:
+    """Stop every job of ours with a savepoint and remember where it is.
+
+    Raises:
+        ClusterError: Flink does not answer.
+        NotStopped: a job could not make one, and was cancelled.
+    """
+    cluster = Cluster(settings.text("FLINK_URL"))
+    names = {job.title: job.name for job in JOBS}
+    savepoints, refused = {}, []
+    for job in cluster.jobs():
+        if job.title not in names:
+            continue
+        try:
+            savepoints[names[job.title]] = cluster.stop_with_savepoint(job.job_id)
+            _LOG.info("%s stopped: %s", job.title, savepoints[names[job.title]])
+        except ClusterError as error:
+            cluster.cancel(job.job_id)
+            refused.append(f"{job.title}: {error}")
+    if savepoints:
+        saved_state.write_resume(_resume_file(settings), savepoints)
+    if refused:
+        raise NotStopped(f"cancelled without a savepoint, checkpoints kept: {'; '.join(refused)}")
+
+
+def registry_codec(url: str) -> Codec:
+    """The codec where the job runs, from the registry and nothing else of the settings."""
+    return contract.codec(Settings({}).with_values(REGISTRY_URL=url))
+
+
+def check_log(job: MachineJob, settings: Settings, state: SavedState | None) -> None:
+    """See that the job's log is whole from where it will be read.
+
+    A start from nothing needs the log from its first record. A start from a saved state needs it
+    from the offsets that the job committed with its last checkpoint, and these to be there.
+
+    Raises:
+        LogCutOff: it is not so; the message names the partition.
+    """
+    client = kafka.consumer(settings, environment.group(job))
+    try:
+        marks = kafka.watermarks(client, job.log)
+        needed = _committed(client, job.log) if state else dict.fromkeys(marks, 0)
+    finally:
+        client.close()
+    for partition, offset in needed.items():
+        first, end = marks[partition]
+        if not first <= offset <= end:
+            raise LogCutOff(
+                f"{job.name}: {job.log} partition {partition} holds offsets {first} to {end}, but "
+                f"the job's state {'ends' if state else 'would begin'} at {offset}"
+            )
+
+
+def _start(job: MachineJob, cluster: Cluster, settings: Settings) -> str:
+    base_uri = cluster.setting(CHECKPOINT_FOLDER)
+    if base_uri is None:
+        raise ClusterError(f"the cluster at {cluster.url} sets no {CHECKPOINT_FOLDER}")
+    state = saved_state.newest(job.name, base_uri, _resume_file(settings))
+    check_log(job, settings, state)
+    _LOG.info("%s starts from %s", job.name, state.uri if state else "the beginning of its log")
+    codec = partial(registry_codec, settings.text("REGISTRY_URL"))
+    return environment.submit(
+        job,
+        KeyedMachine(job, codec),
+        cluster.url,
+        settings.text("KAFKA_BOOTSTRAP"),
+        _flink_settings(job, settings, base_uri, state),
+    )
+
+
+def _flink_settings(
+    job: MachineJob, settings: Settings, base_uri: str, state: SavedState | None
+) -> dict[str, str]:
+    """What a machine job needs of Flink, whatever the cluster's own defaults are."""
+    values = {
+        "parallelism.default": settings.text("PARALLELISM"),
+        # The number of key groups is part of saved state: it must not follow the parallelism.
+        "pipeline.max-parallelism": "128",
+        "pipeline.object-reuse": "true",
+        "execution.buffer-timeout.interval": "1 ms",
+        "execution.checkpointing.mode": "AT_LEAST_ONCE",
+        "execution.checkpointing.interval": f"{settings.number('CHECKPOINT_INTERVAL_MS')} ms",
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        CHECKPOINT_FOLDER: saved_state.checkpoint_folder(base_uri, job.name).as_uri(),
+        "python.execution-mode": "thread",
+    }
+    if state:
+        values["execution.state-recovery.path"] = state.uri
+        # A checkpoint is Flink's to tidy up once newer ones stand; a savepoint stays ours.
+        values["execution.state-recovery.claim-mode"] = "CLAIM" if state.code else "NO_CLAIM"
+    return values
+
+
+def _committed(client: Consumer, topic: str) -> dict[int, int]:
+    asked = [TopicPartition(part.topic, part.partition) for part in kafka.from_the_start(topic)]
+    told = client.committed(asked, timeout=kafka.TIMEOUT_SECONDS)
+    return {part.partition: part.offset for part in told if part.offset >= 0}
+
+
+def _resume_file(settings: Settings) -> Path:
+    return settings.path("HOME") / "flink" / "resume.json"

@@ -1,0 +1,185 @@
+"""Flink as the machine jobs need it, built through classes that PyFlink does not promise to keep.
+
+The only module that touches PyFlink's and Flink's inner classes, and so pinned to one minor
+version. What it does that the public API cannot: several jobs from one driver to a remote cluster,
+each from its own saved state; keys taken in the JVM, where it costs a third of what it costs in
+Python; the log's coordinates and append time beside each record's raw bytes; one sink to many
+topics; an explicit uid on every operator, so that saved state finds its place again.
+"""
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pyflink.common import Configuration, Types
+from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
+from pyflink.table import StreamTableEnvironment
+
+from jobs.keyed_machine import KeyedMachine, MachineJob
+from jobs.refused import Refused
+
+SUPPORTED: Final = "2.3."
+BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
+RECORD = Types.ROW_NAMED(
+    ["value", "at_ms", "log_partition", "log_offset"],
+    [BYTES, Types.LONG(), Types.INT(), Types.LONG()],
+)
+OUTPUT = Types.ROW_NAMED(
+    ["topic", "record_key", "record_value"], [Types.STRING(), Types.STRING(), BYTES]
+)
+_JAVA = "org.apache.flink"
+
+
+class UnsupportedFlink(Refused):
+    """The installed apache-flink is not the one that this module was written for."""
+
+
+def submit(
+    job: MachineJob, function: KeyedMachine, flink_url: str, kafka: str, settings: dict[str, str]
+) -> str:
+    """Submit a machine job and return Flink's id of it.
+
+    Args:
+        job: what to run.
+        function: the job's keyed function.
+        flink_url: Flink's REST API.
+        kafka: Kafka's bootstrap servers.
+        settings: Flink's configuration for this job, on top of the cluster's.
+
+    Raises:
+        UnsupportedFlink: another version of apache-flink is installed.
+    """
+    _check_version()
+    environment = _remote(flink_url, settings)
+    tables = StreamTableEnvironment.create(environment)
+    outputs = (
+        _keyed(_log(tables, job, kafka))
+        .process(function, output_type=OUTPUT)
+        .name(f"{job.name} machine")
+        .uid(f"{job.name}/machine")
+    )
+    _attach_sink(tables, outputs, job, kafka)
+    _name_operators(environment, job)
+    return str(environment.execute_async(job.title).get_job_id())
+
+
+def _check_version() -> None:
+    installed = version("apache-flink")
+    if not installed.startswith(SUPPORTED):
+        raise UnsupportedFlink(
+            f"apache-flink must be {SUPPORTED}x, was {installed}: jobs/environment.py uses inner "
+            "classes of that version; adapt and try it before changing the pin"
+        )
+
+
+def _remote(flink_url: str, settings: dict[str, str]) -> StreamExecutionEnvironment:
+    """A remote environment; the public API only knows the one of `flink run`."""
+    configuration = Configuration()
+    for key, value in settings.items():
+        configuration.set_string(key, value)
+    gateway = get_gateway()
+    address = urlsplit(flink_url)
+    no_jars = gateway.new_array(gateway.jvm.String, 0)
+    remote = gateway.jvm.org.apache.flink.streaming.api.environment.RemoteStreamEnvironment(
+        address.hostname, address.port or 80, configuration._j_configuration, no_jars
+    )
+    return StreamExecutionEnvironment(remote)
+
+
+def _log(tables: StreamTableEnvironment, job: MachineJob, kafka: str) -> Any:
+    """The job's log as a table of key and record; a record without a key gets an empty one."""
+    tables.execute_sql(f"""
+        CREATE TEMPORARY TABLE log (
+            record_key STRING,
+            record_value BYTES,
+            append_time TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+            log_partition INT METADATA FROM 'partition' VIRTUAL,
+            log_offset BIGINT METADATA FROM 'offset' VIRTUAL
+        ) WITH (
+            'connector' = 'kafka',
+            'topic' = '{job.log}',
+            'properties.bootstrap.servers' = '{kafka}',
+            'properties.group.id' = '{group(job)}',
+            'scan.startup.mode' = 'earliest-offset',
+            'key.format' = 'raw',
+            'key.fields' = 'record_key',
+            'value.format' = 'raw',
+            'value.fields-include' = 'EXCEPT_KEY'
+        )""")
+    return tables.sql_query("""
+        SELECT
+            COALESCE(record_key, '') AS record_key,
+            ROW(
+                record_value,
+                EXTRACT(EPOCH FROM append_time) * 1000 + EXTRACT(MILLISECOND FROM append_time),
+                log_partition,
+                log_offset
+            ) AS record
+        FROM log""")
+
+
+def group(job: MachineJob) -> str:
+    """The consumer group in which the job commits offsets, at each checkpoint."""
+    return f"gpubroker-{job.name}"
+
+
+def _keyed(table: Any) -> KeyedStream:
+    """The table's rows as (key, record), keyed in the JVM; PyFlink's own `key_by` runs Python."""
+    jvm = get_gateway().jvm
+    row = Types.ROW_NAMED(["record_key", "record"], [Types.STRING(), RECORD])
+    stream = table._t_env._j_tenv.toAppendStream(table._j_table, row.get_java_type_info())
+    selector = jvm.org.apache.flink.streaming.api.functions.python.KeyByKeySelector()
+    key = Types.ROW([Types.STRING()]).get_java_type_info()
+    return KeyedStream(stream.keyBy(selector, key), RECORD, DataStream(stream))
+
+
+def _attach_sink(
+    tables: StreamTableEnvironment, outputs: DataStream, job: MachineJob, kafka: str
+) -> None:
+    """One producer to all topics of the job; at least once, so nothing waits for a checkpoint."""
+    tables.execute_sql(f"""
+        CREATE TEMPORARY TABLE outputs (
+            topic STRING METADATA,
+            record_key STRING,
+            record_value BYTES
+        ) WITH (
+            'connector' = 'kafka',
+            'topic' = '{";".join(job.outputs)}',
+            'properties.bootstrap.servers' = '{kafka}',
+            'key.format' = 'raw',
+            'key.fields' = 'record_key',
+            'value.format' = 'raw',
+            'value.fields-include' = 'EXCEPT_KEY',
+            'sink.delivery-guarantee' = 'at-least-once',
+            'properties.acks' = 'all',
+            'properties.linger.ms' = '2',
+            'properties.enable.idempotence' = 'true'
+        )""")
+    statements = tables.create_statement_set()
+    statements.add_insert("outputs", tables.from_data_stream(outputs))
+    statements.attach_as_datastream()
+
+
+def _name_operators(environment: StreamExecutionEnvironment, job: MachineJob) -> None:
+    """Give source and sink names for people, and every operator a uid that never changes."""
+    readable = {"SourceTransformation": job.log, "SinkTransformation": f"{job.name} outputs"}
+    for index, step in enumerate(_transformations(environment)):
+        kind = step.getClass().getSimpleName()
+        if kind in readable:
+            step.setName(readable[kind])
+        if kind != "PartitionTransformation" and step.getUid() is None:
+            step.setUid(f"{job.name}/{index}-{kind}")
+
+
+def _transformations(environment: StreamExecutionEnvironment) -> Iterator[Any]:
+    """Every step of the job's graph, once, in an order that depends on its shape alone."""
+    seen: set[int] = set()
+    todo = list(environment._j_stream_execution_environment.getTransformations())
+    while todo:
+        step = todo.pop(0)
+        if step.getId() not in seen:
+            seen.add(step.getId())
+            yield step
+            todo += list(step.getInputs())

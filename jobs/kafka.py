@@ -1,0 +1,185 @@
+"""Kafka as the plain consumers of this package use it: settings, topics, dead letters."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from jobs.refused import Refused
+from schemas import contract, names
+from schemas.codec import Codec
+from schemas.settings import Settings
+
+TIMEOUT_SECONDS: Final = 10.0
+DAY_MS: Final = 24 * 3600 * 1000
+_LOG = logging.getLogger(__name__)
+
+
+class KafkaUnreachable(Refused):
+    """No broker answered."""
+
+
+class WrongTopics(Refused):
+    """Kafka's topics are not those of topics.toml; the message names each difference."""
+
+
+def producer(settings: Settings) -> Producer:
+    """A producer that loses nothing, repeats nothing, and picks partitions as Flink does."""
+    return Producer(
+        {
+            **_common(settings),
+            "partitioner": "murmur2_random",
+            "enable.idempotence": True,
+            "acks": "all",
+            "linger.ms": 2,
+        }
+    )
+
+
+def consumer(settings: Settings, group: str) -> Consumer:
+    """A consumer of a group that commits by hand and begins where the log begins."""
+    return Consumer(
+        {
+            **_common(settings),
+            "group.id": group,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": False,
+            "max.poll.interval.ms": 300_000,
+            # Room for a batch of each partition, not librdkafka's 64 MB of read-ahead.
+            "queued.max.messages.kbytes": 16_384,
+        }
+    )
+
+
+def admin(settings: Settings) -> AdminClient:
+    """A client for topics and offsets."""
+    return AdminClient(_common(settings))
+
+
+def create_topics(settings: Settings) -> list[str]:
+    """Create the topics of topics.toml that are missing and return their names.
+
+    Raises:
+        KafkaUnreachable: no broker answered.
+        WrongTopics: a topic exists with another number of partitions, which is never changed.
+    """
+    client = admin(settings)
+    existing = partition_counts(client)
+    wanted = contract.topics()
+    check_partition_counts(existing)
+    missing = [topic for name, topic in wanted.items() if name not in existing]
+    replication = settings.number("REPLICATION")
+    new = [_new_topic(topic, replication) for topic in missing]
+    for name, created in (client.create_topics(new) if new else {}).items():
+        _settle(name, created)
+    return [topic.name for topic in missing]
+
+
+def partition_counts(client: AdminClient) -> dict[str, int]:
+    """The partitions of each topic that there is.
+
+    Raises:
+        KafkaUnreachable: no broker answered.
+    """
+    try:
+        listed = client.list_topics(timeout=TIMEOUT_SECONDS)
+    except KafkaException as error:
+        raise KafkaUnreachable(f"no answer from Kafka: {error.args[0].str()}") from None
+    return {name: len(topic.partitions) for name, topic in listed.topics.items()}
+
+
+def check_partition_counts(
+    existing: Mapping[str, int], topics: Iterable[str] | None = None
+) -> None:
+    """Compare what exists with topics.toml; with `topics` given, these must exist.
+
+    Raises:
+        WrongTopics: a count differs, or one of `topics` is missing.
+    """
+    wrong = [
+        f"{name} must have {topic.partitions} partitions, has {existing[name]}"
+        for name, topic in contract.topics().items()
+        if name in existing and existing[name] != topic.partitions
+    ]
+    wrong += [f"{name} does not exist" for name in topics or () if name not in existing]
+    if wrong:
+        raise WrongTopics(
+            f"{'; '.join(wrong)} (schemas/topics.toml; `python -m jobs topics` creates what is "
+            "missing, partition counts are never changed in place)"
+        )
+
+
+def watermarks(client: Consumer, topic: str) -> dict[int, tuple[int, int]]:
+    """The first offset and the one after the last of each partition of a topic."""
+    return {
+        partition: client.get_watermark_offsets(
+            TopicPartition(topic, partition), timeout=TIMEOUT_SECONDS
+        )
+        for partition in range(contract.topics()[topic].partitions)
+    }
+
+
+def from_the_start(topic: str) -> list[TopicPartition]:
+    """All partitions of a topic, from their first record."""
+    count = contract.topics()[topic].partitions
+    return [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(count)]
+
+
+def dead_letter(codec: Codec, reader: str, message: Message, reason: str) -> bytes:
+    """The dead letter of a record that cannot be read, encoded."""
+    letter = {
+        "reader": reader,
+        "topic": message.topic(),
+        "partition": message.partition(),
+        "offset": message.offset(),
+        "key": message.key(),
+        "value": message.value(),
+        "reason": reason,
+        "occurred_at_ms": message.timestamp()[1],
+    }
+    return codec.encoder(names.DEAD_LETTERS)(letter)
+
+
+def _common(settings: Settings) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": settings.text("KAFKA_BOOTSTRAP"),
+        "client.id": "gpubroker-jobs",
+        "error_cb": _log_error,
+        "log_level": 3,
+    }
+
+
+def _log_error(error: KafkaError) -> None:
+    _LOG.warning("Kafka: %s", error.str())
+
+
+def _new_topic(topic: contract.Topic, replication: int) -> NewTopic:
+    return NewTopic(
+        topic.name,
+        num_partitions=topic.partitions,
+        replication_factor=replication,
+        config={
+            "retention.ms": str(topic.retention_days * DAY_MS),
+            "message.timestamp.type": "LogAppendTime" if topic.log_append_time else "CreateTime",
+        },
+    )
+
+
+def _settle(name: str, created: Any) -> None:
+    try:
+        created.result(TIMEOUT_SECONDS)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise KafkaUnreachable(f"{name} could not be created: {error.args[0].str()}") from None

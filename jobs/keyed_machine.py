@@ -1,0 +1,186 @@
+"""The shell around a keyed machine in Flink: the only keyed function of the machine jobs.
+
+It decodes a record, loads the state of its key at first touch, applies, writes changed rows through
+to Flink's state, and hands encoded facts and commands to the sink. The trade path never waits for a
+checkpoint: after a restart the same records give the same facts with the same ids and sequences,
+and whoever receives them drops what it has seen (market-rules.md B5).
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pyflink.common import Row, Types
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext
+from pyflink.datastream.state import MapStateDescriptor
+
+from schemas import contract, names
+from schemas.codec import Codec, UnreadableRecord
+from udfs.machine import Machine, Step
+
+TICK_AHEAD_MS: Final = 50
+"""A timer is set at least this far ahead (market-rules.md B3)."""
+CACHED_MACHINES: Final = 20_000
+"""Machines whose state is held as Python objects; evicting one costs only its next load."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineJob:
+    """What makes a job of a machine: its name, the machine, its one log."""
+
+    name: str
+    machine: Machine[Any]
+    log: str
+    title: str
+    """As Flink's web page shows it."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The topics that it writes, as topics.toml has them."""
+        return tuple(t.name for t in contract.topics().values() if self.name in t.writers)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A machine's state in Python, and what its timer needs to know."""
+
+    state: Any
+    wake_at_ms: int | None = 0
+    """As the last step said; 0, so already due, while no step has been made since the load."""
+    armed_at_ms: int | None = None
+    ticked_seq: int = 0
+
+
+class KeyedMachine(KeyedProcessFunction):
+    """Runs a machine, one state per key.
+
+    A record that cannot be decoded, or on which the machine raises, becomes a dead letter with the
+    reason and its coordinates; it changes nothing, and the job goes on.
+    """
+
+    def __init__(
+        self,
+        job: MachineJob,
+        codec: Callable[[], Codec],
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        cached_machines: int = CACHED_MACHINES,
+    ) -> None:
+        """Make the function; it is pickled and sent to the TaskManager.
+
+        Args:
+            job: the machine and its log.
+            codec: makes the codec, where the function runs.
+            now_ms: the wall clock, for timers only.
+            cached_machines: how many states to hold in Python.
+        """
+        self._job = job
+        self._machine = job.machine
+        self._make_codec = codec
+        self._now_ms = now_ms
+        self._cached_machines = cached_machines
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        codec = self._make_codec()
+        self._decode = codec.decoder(self._job.log)
+        self._encoders = {topic: codec.encoder(topic) for topic in self._job.outputs}
+        descriptor = MapStateDescriptor("rows", Types.STRING(), Types.STRING())
+        self._rows = runtime_context.get_map_state(descriptor)
+        self._cache: OrderedDict[str, _Held] = OrderedDict()
+
+    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> list[Row]:
+        data, at_ms = value._values[:2]
+        key = ctx.get_current_key()
+        try:
+            command = self._decode(data)
+            if not key:
+                raise UnreadableRecord("no key: it names no machine")
+        except UnreadableRecord as error:
+            return [self._dead_letter(str(error), key, value)]
+        held = self._held(key)
+        try:
+            step = self._machine.apply(held.state, command, at_ms)
+            outputs = self._encoded(key, step)
+        except Exception as error:  # whatever a machine or its facts met: void, and the next record
+            del self._cache[key]
+            return [self._dead_letter(f"{type(error).__name__}: {error}", key, value)]
+        self._write(step)
+        held.wake_at_ms = step.wake_at_ms
+        if step.wake_at_ms is not None:
+            self._arm(held, ctx)
+        return outputs
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> list[Row]:
+        key = ctx.get_current_key()
+        held = self._held(key)
+        if held.armed_at_ms == timestamp:
+            held.armed_at_ms = None
+        if held.wake_at_ms is None:
+            return []
+        if held.wake_at_ms > self._now_ms():
+            self._arm(held, ctx)
+            return []
+        return [self._row(self._job.log, key, self._tick(held))]
+
+    def _held(self, key: str) -> _Held:
+        held = self._cache.get(key)
+        if held is None:
+            held = self._cache[key] = _Held(self._load(key))
+            if len(self._cache) > self._cached_machines:
+                self._cache.popitem(last=False)
+        else:
+            self._cache.move_to_end(key)
+        return held
+
+    def _load(self, key: str) -> Any:
+        rows = list(self._rows.items())
+        return self._machine.load(key, rows) if rows else self._machine.empty(key)
+
+    def _write(self, step: Step) -> None:
+        for row, text in step.writes.items():
+            if text is None:
+                self._rows.remove(row)
+            else:
+                self._rows.put(row, text)
+
+    def _arm(self, held: _Held, ctx: KeyedProcessFunction.Context) -> None:
+        """Set the timer unless one fires earlier anyway; that one looks again and sets the next."""
+        at_ms = max(held.wake_at_ms or 0, self._now_ms() + TICK_AHEAD_MS)
+        if held.armed_at_ms is not None:
+            if held.armed_at_ms <= at_ms:
+                return
+            ctx.timer_service().delete_processing_time_timer(held.armed_at_ms)
+        ctx.timer_service().register_processing_time_timer(at_ms)
+        held.armed_at_ms = at_ms
+
+    def _tick(self, held: _Held) -> dict[str, Any]:
+        applied = held.state.sources.get(names.TIMER, 0)
+        held.ticked_seq = max(self._now_ms(), applied + 1, held.ticked_seq + 1)
+        return {
+            "kind": "tick",
+            "source": names.TIMER,
+            "source_seq": held.ticked_seq,
+            "tick": {"want_hash": False},
+        }
+
+    def _encoded(self, key: str, step: Step) -> list[Row]:
+        facts = [self._row(names.FACT_TOPICS[kind], key, fact) for kind, fact in step.facts]
+        return facts + [self._row(*outgoing) for outgoing in step.commands]
+
+    def _row(self, topic: str, key: str, record: Any) -> Row:
+        return Row(topic, key, self._encoders[topic](record))
+
+    def _dead_letter(self, reason: str, key: str, value: Iterable[Any]) -> Row:
+        data, at_ms, partition, offset = value
+        letter = {
+            "reader": self._job.name,
+            "topic": self._job.log,
+            "partition": partition,
+            "offset": offset,
+            "key": key.encode(),
+            "value": data,
+            "reason": reason,
+            "occurred_at_ms": at_ms,
+        }
+        return self._row(names.DEAD_LETTERS, key, letter)

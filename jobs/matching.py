@@ -1,0 +1,7 @@
+"""The matching job: each book's machine over `books.commands`. Wiring only."""
+
+from jobs.keyed_machine import MachineJob
+from schemas.names import BOOKS_COMMANDS
+from udfs.matching import MACHINE
+
+JOB = MachineJob("matching", MACHINE, BOOKS_COMMANDS, "matching: books.commands → books")
