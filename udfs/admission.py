@@ -385,7 +385,8 @@ def _notional(account: Account, increase: int) -> _Refusal | None:
     if not limit_micros or increase <= 0 or total <= limit_micros * SECONDS_PER_HOUR:
         return None
     total_usd = trade_usd(divided_half_even(total, SECONDS_PER_HOUR))
-    detail = f"open bids would come to {total_usd} USD, the limit is {trade_usd(limit_micros)} (K1)"
+    limit_usd = trade_usd(limit_micros)
+    detail = f"open bids would come to {total_usd} USD, over the limit of {limit_usd} USD (K1)"
     return _Refusal("LIMIT_NOTIONAL", detail)
 
 
