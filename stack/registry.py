@@ -43,6 +43,9 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "QUARKUS_HTTP_HOST": settings.text("HOST"),
         "QUARKUS_HTTP_PORT": str(settings.port("REGISTRY_PORT")),
         "QUARKUS_HTTP_ACCESS_LOG_ENABLED": "false",
+        # A second port that nobody asks: any free one, or a second stack could not start.
+        "QUARKUS_MANAGEMENT_HOST": settings.text("HOST"),
+        "QUARKUS_MANAGEMENT_PORT": "0",
         "QUARKUS_OTEL_SDK_DISABLED": "true",
         "APICURIO_STORAGE_KIND": "kafkasql",
         "APICURIO_KAFKASQL_BOOTSTRAP_SERVERS": broker,
