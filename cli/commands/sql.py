@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from cli import output
 from cli.clickhouse import ask
@@ -27,17 +26,21 @@ def sql(
         typer.echo(ask(opened, query, "JSON" if as_json else "CSVWithNames").rstrip("\n"))
         return
     text = ask(opened, query, "JSONCompactStrings")
-    output.console(opened.settings).print(_table(text))
+    table = _table(text)
+    if table is None:
+        typer.echo(text.rstrip("\n"))
+    else:
+        output.console(opened.settings).print(table)
 
 
-def _table(text: str) -> Table | Text:
-    """The answer as a table; as it is, where the query asked for a format of its own."""
+def _table(text: str) -> Table | None:
+    """The answer as a table; None where the query asked for a format of its own."""
     try:
         answer = json.loads(text)
     except ValueError:
-        answer = None
+        return None
     if not isinstance(answer, dict) or "meta" not in answer:
-        return Text(text.rstrip("\n"))
+        return None
     names = [column["name"] for column in answer["meta"]]
     rows = [dict(zip(names, row, strict=True)) for row in answer["data"]]
     return output.table(rows, {name: name for name in names})

@@ -1,0 +1,447 @@
+"""Order to trade on a running market: POST /orders to the trade's fact in Kafka.
+
+    python -m tests.bench.latency --rate 1000 --seconds 60 [--warm-up 10]
+    python -m tests.bench.latency --rates 500,1000,1500,2000 --seconds 20 --write PAGE
+
+Open loop: every order has a time at which it is due, and all latencies count from there, so that a
+stall shows in each order that it delayed. Each order is a bid for one GPU that meets a listed ask
+at once; the asks, one for each node and each at a price of its own, are listed before. The trade
+counts as made when a consumer of orders.matched in another process has it.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import platform
+import secrets
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+from typing import Any
+
+import psutil
+import uvloop
+
+import stack
+from cli.client import Client
+from cli.commands.node import node_body
+from cli.demo.progress import percentile
+from cli.errors import Refused
+from cli.log import connect, located
+from cli.session import Session
+from schemas.settings import Settings, from_environment
+from tests.bench.wire import Outcome, Pool, open_pool, request, send_all, send_on_schedule
+from udfs.ids import order_id
+from udfs.money import limit_usd
+
+TYPES = ("H100", "H200", "B200", "MI300X", "L40S", "L4", "A10", "T4")
+PRODUCT = "reserved"
+REGION = "us-west-2"
+SELLERS = 8
+BUYERS = 16
+CONNECTIONS = 64
+FIRST_ASK_MICROS = 100_000
+BID_MICROS = 900_000_000
+TRADE_SECONDS = 15.0
+START, END = "<!-- bench-latency:start -->", "<!-- bench-latency:end -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """An account of this run and its key."""
+
+    account_id: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The figures of one rate; latencies in ms."""
+
+    rate: int
+    seconds: float
+    sent: int
+    accepted: int
+    errors: dict[str, int]
+    api_p50: float
+    api_p95: float
+    api_p99: float
+    trades: int
+    trade_p50: float
+    trade_p95: float
+    trade_p99: float
+    trade_max: float
+    resting: int
+    """Accepted, not traded, but resting in its book."""
+    lost: int
+    """Accepted, and neither."""
+    send_lag_p99: float
+    """How late the generator itself was."""
+    cpu_percent: dict[str, float]
+    """Of one core, by process."""
+
+
+def main() -> None:
+    options = _options()
+    opened = Session(located(from_environment()))
+    results = uvloop.run(measure(opened, options))
+    told = {"machine": machine(), "results": [asdict(result) for result in results]}
+    if options.json:
+        print(json.dumps(told, indent=2))
+    else:
+        print(report(results))
+    if options.write:
+        write(options.write, report(results))
+    if any(result.lost or result.errors for result in results):
+        sys.exit(1)
+
+
+async def measure(opened: Session, options: argparse.Namespace) -> list[Result]:
+    """All rates, one after the other, on capacity listed beforehand."""
+    rates = [int(rate) for rate in options.rates.split(",")] if options.rates else [options.rate]
+    needed = int(sum(rates) * options.seconds + rates[0] * options.warm_up)
+    pool = await open_pool(opened.url(), CONNECTIONS)
+    market = Market(opened, pool, options.gpus_per_node)
+    try:
+        await market.prepare(needed)
+        if options.warm_up:
+            await market.run(rates[0], options.warm_up)
+        return [await market.run(rate, options.seconds) for rate in rates]
+    finally:
+        pool.close()
+
+
+class Market:
+    """The accounts of a run, and what they send."""
+
+    def __init__(self, opened: Session, pool: Pool, gpus_per_node: int) -> None:
+        self._opened = opened
+        self._url = opened.url()
+        self._pool = pool
+        self._gpus_per_node = gpus_per_node
+        self._name = secrets.token_hex(3)
+        self._buyers: list[Party] = []
+        self._runs = 0
+
+    async def prepare(self, gpus: int) -> None:
+        """Sellers with nodes and asks for this many GPUs, spread over the books."""
+        with self._opened.client("admin", "admin") as admin:
+            sellers = [self._open(admin, "provider", number) for number in range(SELLERS)]
+            self._buyers = [self._open(admin, "consumer", number) for number in range(BUYERS)]
+            clusters = [self._open_cluster(admin, seller) for seller in sellers]
+        count = -(-gpus // self._gpus_per_node)
+        count = -(-count // len(TYPES)) * len(TYPES)
+        _say(f"{count:,} nodes of {self._gpus_per_node} GPUs and as many asks")
+        await self._send([self._node(clusters, number) for number in range(count)], "nodes")
+        await self._send([self._ask(sellers, number) for number in range(count)], "asks")
+        await asyncio.sleep(2)
+
+    async def run(self, rate: int, seconds: float) -> Result:
+        """Bids at this rate for so long, and what became of them."""
+        self._runs += 1
+        count = int(rate * seconds)
+        bids = [self._bid(number) for number in range(count)]
+        _say(f"{rate} orders/s for {seconds:g} s")
+        pipe, recorder = _record_trades(self._opened.settings)
+        before, began = cpu_seconds(self._opened.settings), time.monotonic()
+        outcomes = await send_on_schedule(self._pool, [bid for _, bid in bids], rate)
+        after, ended = cpu_seconds(self._opened.settings), time.monotonic()
+        accepted = {
+            bid_id: outcome
+            for (bid_id, _), outcome in zip(bids, outcomes, strict=True)
+            if 200 <= outcome.status < 300
+        }
+        traded_at = await _traded(pipe, recorder, accepted.keys())
+        missing = [
+            (bid_id, self._buyer(number))
+            for number, (bid_id, _) in enumerate(bids)
+            if bid_id in accepted and bid_id not in traded_at
+        ]
+        fates = self._fates(missing)
+        return result(
+            rate, seconds, outcomes, accepted, traded_at, fates, load(before, after, ended - began)
+        )
+
+    def _open(self, admin: Client, role: str, number: int) -> Party:
+        name = f"bench {self._name} {role} {number}"
+        account = admin.post("/accounts", {"name": name, "role": role})["account_id"]
+        key = admin.post("/auth/api-keys", {"name": name, "roles": [role], "account_id": account})[
+            "key"
+        ]
+        return Party(account, key)
+
+    def _open_cluster(self, admin: Client, seller: Party) -> tuple[Party, str]:
+        with Client(self._url, seller.key) as client:
+            body = {"name": self._name, "company": "Bench", "kyc_data": {}}
+            provider = client.post("/providers", body)["provider_id"]
+            admin.call("PATCH", f"/providers/{provider}", body={"status": "verified"})
+            place = {"name": self._name, "region": REGION, "specs": {}}
+            return seller, client.post(f"/providers/{provider}/clusters", place)["cluster_id"]
+
+    def _node(self, clusters: Sequence[tuple[Party, str]], number: int) -> bytes:
+        seller, cluster = clusters[_seller(number)]
+        body = node_body(
+            f"bench-{number}",
+            f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}",
+            TYPES[number % len(TYPES)],
+            self._gpus_per_node,
+            80,
+            "12.8",
+        )
+        return request(self._url, seller.key, "POST", f"/clusters/{cluster}/nodes", body)
+
+    def _ask(self, sellers: Sequence[Party], number: int) -> bytes:
+        body = {
+            "type": "ask",
+            "gpu_type": TYPES[number % len(TYPES)],
+            "product": PRODUCT,
+            "quantity": self._gpus_per_node,
+            "price": limit_usd(FIRST_ASK_MICROS + number // len(TYPES) * 100),
+            "duration_hours": 24,
+            "region": REGION,
+        }
+        return request(self._url, sellers[_seller(number)].key, "POST", "/orders", body)
+
+    def _bid(self, number: int) -> tuple[str, bytes]:
+        """A bid's id, which follows from its key (market-rules.md O2), and its request."""
+        buyer = self._buyer(number)
+        key = f"bench-{self._name}-{self._runs}-{number}"
+        body = {
+            "type": "bid",
+            "gpu_type": TYPES[number % len(TYPES)],
+            "product": PRODUCT,
+            "quantity": 1,
+            "price": limit_usd(BID_MICROS),
+            "duration_hours": 1,
+        }
+        headers = f"Idempotency-Key: {key}\r\n"
+        sent = request(self._url, buyer.key, "POST", "/orders", body, headers)
+        return order_id(buyer.account_id, key), sent
+
+    def _buyer(self, number: int) -> Party:
+        return self._buyers[number // len(TYPES) % BUYERS]
+
+    async def _send(self, requests: list[bytes], what: str) -> None:
+        began = time.monotonic()
+        outcomes = await send_all(self._pool, requests)
+        statuses = Counter(outcome.status for outcome in outcomes)
+        _say(f"{what}: {dict(statuses)} in {time.monotonic() - began:.1f} s")
+        bad = next((each for each in outcomes if not 200 <= each.status < 300), None)
+        if bad is not None:
+            raise SystemExit(f"preparing {what} failed: {bad.status} {bad.body.decode()}")
+
+    def _fates(self, bids: Sequence[tuple[str, Party]]) -> Counter[str]:
+        """What the API says of accepted orders whose trade was not seen."""
+        return Counter(self._fate(bid_id, buyer) for bid_id, buyer in bids)
+
+    def _fate(self, bid_id: str, buyer: Party) -> str:
+        with Client(self._url, buyer.key) as client:
+            try:
+                order: dict[str, Any] = client.get(f"/orders/{bid_id}")
+            except Refused:
+                return "lost"
+        decided = order["status"] != "pending" or order["book_seq"] is not None
+        return "resting" if decided else "lost"
+
+
+def result(
+    rate: int,
+    seconds: float,
+    outcomes: Sequence[Outcome],
+    accepted: dict[str, Outcome],
+    traded_at: dict[str, float],
+    fates: Counter[str],
+    cpu_percent: dict[str, float],
+) -> Result:
+    """The figures of one run; every latency counts from when the order was due."""
+    api_ms = [(outcome.done - outcome.due) * 1000 for outcome in accepted.values()]
+    trade_ms = [
+        (traded_at[bid_id] - outcome.due) * 1000
+        for bid_id, outcome in accepted.items()
+        if bid_id in traded_at
+    ]
+    errors = Counter(
+        str(each.status or "no answer") for each in outcomes if not 200 <= each.status < 300
+    )
+    return Result(
+        rate=rate,
+        seconds=seconds,
+        sent=len(outcomes),
+        accepted=len(accepted),
+        errors=dict(errors),
+        api_p50=percentile(api_ms, 50),
+        api_p95=percentile(api_ms, 95),
+        api_p99=percentile(api_ms, 99),
+        trades=len(trade_ms),
+        trade_p50=percentile(trade_ms, 50),
+        trade_p95=percentile(trade_ms, 95),
+        trade_p99=percentile(trade_ms, 99),
+        trade_max=max(trade_ms, default=0.0),
+        resting=fates["resting"],
+        lost=fates["lost"],
+        send_lag_p99=percentile([(each.sent - each.due) * 1000 for each in outcomes], 99),
+        cpu_percent=cpu_percent,
+    )
+
+
+def report(results: Sequence[Result]) -> str:
+    """The figures as Markdown."""
+    lines = [
+        machine(),
+        "",
+        "| orders/s | s | order to trade p50 | p95 | p99 | max | API p50 | p95 | p99"
+        " | sent | traded | errors | lost |",
+        "|---:" * 13 + "|",
+    ]
+    lines += [_line(each) for each in results]
+    lines += ["", "Latencies in ms, from when the order was due. CPU, per cent of one core:", ""]
+    lines += [f"- {each.rate}/s: {_shares(each.cpu_percent)}" for each in results]
+    return "\n".join(lines)
+
+
+def write(path: Path, text: str) -> None:
+    """Put the figures between the markers of a page, or at its end."""
+    page = path.read_text() if path.exists() else "# Performance\n"
+    if START not in page:
+        page += f"\n## Order to trade\n\n{START}\n{END}\n"
+    head, _, rest = page.partition(START)
+    _, _, tail = rest.partition(END)
+    path.write_text(f"{head}{START}\n{text}\n{END}{tail}")
+
+
+def machine() -> str:
+    """What it was measured on."""
+    memory_gib = psutil.virtual_memory().total / 2**30
+    return (
+        f"{psutil.cpu_count()} cores ({_cpu_model()}), {memory_gib:.0f} GiB,"
+        f" {platform.system()} {platform.release()}, Python {platform.python_version()};"
+        " all servers and the load generator on it"
+    )
+
+
+def cpu_seconds(settings: Settings) -> dict[str, float]:
+    """CPU time so far of each server with its children, and of this process."""
+    used = {
+        row.name: _family_seconds(row.pid) for row in stack.status(settings) if row.pid is not None
+    }
+    return {**used, "load generator": _family_seconds(psutil.Process().pid)}
+
+
+def load(before: dict[str, float], after: dict[str, float], seconds: float) -> dict[str, float]:
+    """Use of each process between two looks, per cent of one core."""
+    return {
+        name: round(100 * (used - before.get(name, 0.0)) / seconds, 1)
+        for name, used in after.items()
+    }
+
+
+def record(pipe: Pipe, settings: Settings) -> None:
+    """The other process: notes when each bid's first trade came, until it is asked for them."""
+    tail = connect(settings).follow("orders.matched")
+    seen: dict[str, float] = {}
+    pipe.send("ready")
+    while True:
+        entry = tail.poll(0.05)
+        if entry:
+            seen.setdefault(entry.record["bid_order_id"], time.monotonic())
+        elif pipe.poll():
+            if pipe.recv() == "stop":
+                return
+            pipe.send(seen)
+
+
+def _record_trades(settings: Settings) -> tuple[Pipe, multiprocessing.process.BaseProcess]:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=record, args=(theirs, settings), daemon=True)
+    process.start()
+    assert ours.recv() == "ready"
+    return ours, process
+
+
+async def _traded(
+    pipe: Pipe, recorder: multiprocessing.process.BaseProcess, wanted: Any
+) -> dict[str, float]:
+    """When each bid's trade came; waits for the last ones within bounds."""
+    deadline = time.monotonic() + TRADE_SECONDS
+    while True:
+        pipe.send("tell")
+        seen: dict[str, float] = pipe.recv()
+        if wanted <= seen.keys() or time.monotonic() > deadline:
+            break
+        await asyncio.sleep(0.5)
+    pipe.send("stop")
+    recorder.join(5)
+    return {bid_id: at for bid_id, at in seen.items() if bid_id in wanted}
+
+
+def _seller(number: int) -> int:
+    """Which seller owns this node: every seller sells every type."""
+    return number // len(TYPES) % SELLERS
+
+
+def _family_seconds(pid: int) -> float:
+    try:
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return 0.0
+    total = 0.0
+    for member in family:
+        try:
+            times = member.cpu_times()
+        except psutil.Error:
+            continue
+        total += times.user + times.system
+    return total
+
+
+def _line(each: Result) -> str:
+    cells = (
+        f"{each.rate:,}",
+        f"{each.seconds:g}",
+        *(f"{ms:.1f}" for ms in (each.trade_p50, each.trade_p95, each.trade_p99, each.trade_max)),
+        *(f"{ms:.1f}" for ms in (each.api_p50, each.api_p95, each.api_p99)),
+        f"{each.sent:,}",
+        f"{each.trades:,}",
+        ", ".join(f"{count} × {status}" for status, count in each.errors.items()) or "0",
+        f"{each.lost:,}",
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def _shares(cpu_percent: dict[str, float]) -> str:
+    used = sorted(cpu_percent.items(), key=lambda item: -item[1])
+    return ", ".join(f"{name} {percent:.0f}" for name, percent in used if percent >= 1)
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.latency", description=__doc__)
+    parser.add_argument("--rate", type=int, default=1000, help="orders a second")
+    parser.add_argument("--rates", default="", help="several, such as 500,1000,1500,2000")
+    parser.add_argument("--seconds", type=float, default=60, help="how long, each rate")
+    parser.add_argument("--warm-up", type=float, default=10, help="seconds before, not measured")
+    parser.add_argument("--gpus-per-node", type=int, default=8)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--write", type=Path, help="page whose marked section to renew")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
