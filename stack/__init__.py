@@ -4,17 +4,8 @@
 beside a running one.
 """
 
-from stack.control import (
-    NotStarted,
-    Row,
-    down,
-    environment_path,
-    logs,
-    read_environment,
-    status,
-    up,
-    with_addresses,
-)
+from stack.addresses import environment_path, read_environment, with_addresses
+from stack.control import NotStarted, Row, down, logs, status, up
 from stack.ports import PortTaken, on_free_ports
 from stack.program import StackError
 

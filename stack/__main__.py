@@ -1,16 +1,17 @@
-"""`python -m stack up|down|status`, for developers of the stack itself; people use `gpubroker`."""
+"""`python -m stack`, for developers of the stack itself; people use `gpubroker`."""
 
 import argparse
 import sys
 
 import stack
 from schemas.settings import from_environment
+from stack import artifacts
 
 
 def main() -> int:
     """Runs one command; a refusal is one line on the error output and exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m stack", description=__doc__)
-    parser.add_argument("command", choices=("up", "down", "status"))
+    parser.add_argument("command", choices=("up", "down", "status", "relock"))
     parser.add_argument("--only", nargs="+", metavar="NAME", help="`servers`, or programs")
     arguments = parser.parse_args()
     only = "servers" if arguments.only == ["servers"] else arguments.only
@@ -29,6 +30,8 @@ def _run(command: str, only: str | list[str] | None) -> None:
             print(stack.environment_path(stack.up(settings, only)))
         case "down":
             stack.down(settings)
+        case "relock":
+            artifacts.relock()
         case "status":
             for row in stack.status(settings):
                 memory = f"{row.memory_bytes >> 20} MB" if row.pid else ""

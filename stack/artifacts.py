@@ -3,7 +3,7 @@
 `artifacts.toml` names what the stack runs; `artifacts.lock` pins every file that this resolves to,
 dependencies included, with its SHA-256. Starting the stack reads the lock alone: a file that is
 there and matches costs one hash, anything else is fetched, once again if it comes out wrong.
-`python -m stack.artifacts` writes the lock anew from `artifacts.toml`.
+`python -m stack relock` writes the lock anew from `artifacts.toml`.
 """
 
 import hashlib
@@ -84,7 +84,7 @@ def write_lock(lock: Lock) -> str:
         for group in sorted(lock)
         for a in sorted(lock[group])
     ]
-    return "\n".join(["# Written by `python -m stack.artifacts`; do not edit.", *lines, ""])
+    return "\n".join(["# Written by `python -m stack relock`; do not edit.", *lines, ""])
 
 
 def _read_line(number: int, line: str) -> tuple[str, Artifact]:
@@ -210,11 +210,13 @@ def _resolve(context: MavenContext, artifact: Artifact) -> Path:
     return Path(component.artifact(artifact.classifier, artifact.packaging).resolve())
 
 
-def relock(cache: Path) -> Lock:
+def relock() -> None:
     """Resolves `artifacts.toml` with all dependencies; trusts what the repository serves today."""
-    context = MavenContext(repo_cache=cache / "maven", timeout=TIMEOUT_SECONDS)
-    wanted = tomllib.loads(WANTED.read_text())
-    return {group: _resolve_group(context, table) for group, table in wanted.items()}
+    with tempfile.TemporaryDirectory() as fresh:
+        context = MavenContext(repo_cache=Path(fresh), timeout=TIMEOUT_SECONDS)
+        wanted = tomllib.loads(WANTED.read_text())
+        lock = {group: _resolve_group(context, table) for group, table in wanted.items()}
+    LOCK.write_text(write_lock(lock))
 
 
 def _resolve_group(context: MavenContext, table: dict[str, list[str]]) -> tuple[Artifact, ...]:
@@ -253,8 +255,3 @@ def _pin(
     return Artifact(
         group, name, version, classifier, packaging, _sha256(_resolve(context, unpinned))
     )
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as fresh:
-        LOCK.write_text(write_lock(relock(Path(fresh))))

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chdb.session import Session
 
@@ -62,11 +63,15 @@ class Answer:
     elapsed_seconds: float = 0.0
 
 
+def _open(folder: Path) -> Any:
+    return Session(str(folder))  # type: ignore[no-untyped-call]
+
+
 class Lane:
     """A session and the one thread that uses it."""
 
     def __init__(self, folder: Path, name: str, limits: Mapping[str, object] | None = None) -> None:
-        self._session = Session(str(folder))
+        self._session = _open(folder)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._database = "default"
         self.waiting = 0

@@ -1,4 +1,4 @@
-"""ClickHouse's HTTP interface over the engine inside this process: `python -m stack.clickhouse_service`.
+"""ClickHouse's HTTP interface over the engine in this process.
 
 As much of the interface as clients use: queries in the URL or the body, parameters, inserts in any
 input format, compression both ways, `X-ClickHouse-*` headers, and errors as ClickHouse tells them.
@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import lz4.frame
+import lz4.frame  # type: ignore[import-untyped]
 import uvicorn
 import zstandard
 from starlette.applications import Starlette
@@ -42,10 +42,31 @@ from stack.clickhouse_text import (
 DEFAULT_FORMAT = "TabSeparated"
 # Query parameters of the interface itself; every other one is a setting of the statement.
 TRANSPORT = frozenset(
-    "add_http_cors_header buffer_size client_protocol_version close_session compress database"
-    " decompress default_format enable_http_compression http_headers_progress_interval_ms"
-    " http_zlib_compression_level password query query_id quota_key role send_progress_in_http_headers"
-    " session_check session_id session_timeout stacktrace user wait_end_of_query".split()
+    {
+        "add_http_cors_header",
+        "buffer_size",
+        "client_protocol_version",
+        "close_session",
+        "compress",
+        "database",
+        "decompress",
+        "default_format",
+        "enable_http_compression",
+        "http_headers_progress_interval_ms",
+        "http_zlib_compression_level",
+        "password",
+        "query",
+        "query_id",
+        "quota_key",
+        "role",
+        "send_progress_in_http_headers",
+        "session_check",
+        "session_id",
+        "session_timeout",
+        "stacktrace",
+        "user",
+        "wait_end_of_query",
+    }
 )
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 COMPRESS_FROM_BYTES = 1024
@@ -191,7 +212,7 @@ def _decompress(encoding: str, body: bytes) -> bytes:
         case "zstd":
             return zstandard.ZstdDecompressor().decompressobj().decompress(body)
         case "lz4":
-            return lz4.frame.decompress(body)
+            return bytes(lz4.frame.decompress(body))
     raise ValueError("known encodings are gzip, deflate, zstd and lz4")
 
 
@@ -232,7 +253,7 @@ def _settings(url: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_of_session(statement: bytes) -> bool:
-    """Whether it only changes a session: over HTTP each statement has its own, so nothing is left."""
+    """Whether it only changes a session; each statement has its own, so nothing of it is left."""
     first = next(tokens(statement), None)
     return first is not None and first.is_word("SET", "USE")
 

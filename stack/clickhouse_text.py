@@ -1,19 +1,35 @@
-"""What must be known about a ClickHouse statement without running it: where an insert's data begins,
-whether it is one statement, and whether it only reads. Pure functions over text.
+"""What must be known about a ClickHouse statement without running it.
+
+Where an insert's data begins, whether it is one statement, whether it only reads: pure functions.
 """
 
 import re
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from itertools import pairwise
 
 READING = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "FROM"})
 # Table functions that make rows of nothing but their arguments and our own tables.
 HARMLESS_TABLE_FUNCTIONS = frozenset(
-    "format generate_series generateRandom generateSeries merge null numbers numbers_mt primes"
-    " SQLStandardValues values view zeros zeros_mt".split()
+    {
+        "SQLStandardValues",
+        "format",
+        "generateRandom",
+        "generateSeries",
+        "generate_series",
+        "merge",
+        "null",
+        "numbers",
+        "numbers_mt",
+        "primes",
+        "values",
+        "view",
+        "zeros",
+        "zeros_mt",
+    }
 )
-# Ordinary functions that leave the database: they read files or call other servers. Every function
-# whose name begins with `ai` calls a language model.
+# Ordinary functions that leave the database: they read files or call other servers, as do all
+# whose names begin with `ai`.
 OUTSIDE_FUNCTIONS = frozenset(
     {"file", "catboostEvaluate", "evalMLMethod", "addressToLine", "zookeeper"}
 )
@@ -158,7 +174,7 @@ def check_read(canonical: str, table_functions: Set[str]) -> None:
 
 def _called(seen: list[Token]) -> Iterator[str]:
     """Names before a parenthesis, and names handed to `APPLY`, which needs none."""
-    for token, following in zip(seen, seen[1:], strict=False):
+    for token, following in pairwise(seen):
         if token.is_name and following.text == "(" and following.kind == "other":
             yield token.text
         if token.is_word("APPLY") and following.is_name:

@@ -1,8 +1,6 @@
 """What people ask of the stack: up, down, status, logs. The supervisor does the work."""
 
-import json
 import os
-import secrets
 import subprocess
 import sys
 import time
@@ -11,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGTERM
 
-from schemas.settings import Settings, variable
-from stack import artifacts, clickhouse, flink, plan, ports, postgres, processes, registry, state
+from schemas.settings import Settings
+from stack import artifacts, plan, ports, processes, state
+from stack.addresses import with_addresses, write_environment
 from stack.output import tail
 from stack.program import ROOT, StackError, python_environment
 from stack.state import StackState
@@ -118,68 +117,10 @@ def logs(settings: Settings, name: str, *, follow: bool = False, lines: int = 10
         yield from _follow(path)
 
 
-def with_addresses(settings: Settings) -> Settings:
-    """The settings with the addresses of the local servers, and passwords made at first use."""
-    home, host = settings.path("HOME"), settings.text("HOST")
-    writer, analyst = _passwords(home)
-    return settings.with_values(
-        HOME=str(home),
-        API_URL=f"http://{host}:{settings.port('API_PORT')}",
-        KAFKA_BOOTSTRAP=f"{host}:{settings.port('KAFKA_PORT')}",
-        REGISTRY_URL=registry.url(settings),
-        FLINK_URL=flink.url(settings),
-        CLICKHOUSE_URL=clickhouse.url(settings),
-        CLICKHOUSE_USER=clickhouse.WRITER,
-        CLICKHOUSE_PASSWORD=writer,
-        CLICKHOUSE_ANALYST_USER=clickhouse.ANALYST,
-        CLICKHOUSE_ANALYST_PASSWORD=analyst,
-        REDIS_URL=f"redis://{host}:{settings.port('REDIS_PORT')}/0",
-        POSTGRES_DSN=postgres.dsn(settings),
-        MARKET_DATA_URL=f"http://{host}:{settings.port('MARKET_DATA_PORT')}",
-    )
-
-
-def environment_path(settings: Settings) -> Path:
-    """The file that says where everything is, one `NAME=value` a line, for its owner alone."""
-    return settings.path("HOME") / "environment"
-
-
-def write_environment(settings: Settings) -> None:
-    """Writes that file."""
-    lines = [f"{name}={value}" for name, value in sorted(settings.as_environment().items())]
-    _write_private(environment_path(settings), "\n".join([*lines, ""]))
-
-
-def read_environment(home: Path) -> Settings:
-    """The settings of the stack whose state folder this is; it must have been up before."""
-    path = home / "environment"
-    if not path.exists():
-        raise StackError(f"{path} does not exist: the stack was never up here")
-    pairs = (line.split("=", 1) for line in path.read_text().splitlines())
-    return Settings(dict((name, value) for name, value in pairs))
-
-
 def _make_home(settings: Settings) -> Path:
     home = settings.path("HOME")
     state.logs(home).mkdir(parents=True, exist_ok=True)
     return home
-
-
-def _passwords(home: Path) -> tuple[str, str]:
-    path = home / "clickhouse-passwords.json"
-    if not path.exists():
-        made = {"writer": secrets.token_urlsafe(24), "analyst": secrets.token_urlsafe(24)}
-        _write_private(path, json.dumps(made))
-    passwords = json.loads(path.read_text())
-    return passwords["writer"], passwords["analyst"]
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    os.replace(partial, path)
 
 
 def _living(home: Path) -> StackState | None:

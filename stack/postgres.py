@@ -56,7 +56,7 @@ def dsn(settings: Settings) -> str:
 
 
 def socket_folder(home: Path) -> Path:
-    """Where the socket is: in the state folder, or in the temporary one if that path is too long."""
+    """Where the socket is: in the state folder, or a temporary one if that path is too long."""
     folder = home / "postgres-socket"
     if len(os.fsencode(folder)) <= LONGEST_FOLDER_BYTES:
         return folder
@@ -69,7 +69,7 @@ def _user() -> str | None:
 
 
 def _ready(sockets: Path) -> bool:
-    command = [BINARIES / "pg_isready", "-q", "-h", sockets, "-d", NAME]
+    command = (BINARIES / "pg_isready", "-q", "-h", str(sockets), "-d", NAME)
     return subprocess.run(command, env=bare_environment()).returncode == 0
 
 

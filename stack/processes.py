@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,15 +70,13 @@ def as_user(name: str | None) -> dict[str, Any]:
 
 
 def family(identity: Identity) -> list[psutil.Process]:
-    """The program and everything of its session or descent that lives, also when it is dead itself."""
+    """What lives of a program: itself, its descent, and its session, also when it is dead."""
     found: dict[int, psutil.Process] = {}
     leader = identity.find()
     if leader:
         found[leader.pid] = leader
-        try:
+        with suppress(psutil.Error):
             found |= {child.pid: child for child in leader.children(recursive=True)}
-        except psutil.Error:
-            pass
     for process in psutil.process_iter():
         if process.pid not in found and _in_session(process, identity):
             found[process.pid] = process
@@ -103,10 +102,8 @@ def _lives(process: psutil.Process) -> bool:
 def ask_to_end(identity: Identity, stop_signal: signal.Signals) -> None:
     """Sends a program's group its stop signal."""
     if identity.find():
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(identity.pid, stop_signal)
-        except ProcessLookupError:
-            pass
 
 
 def end(identities: Iterable[Identity], patience_seconds: float) -> None:
@@ -123,10 +120,8 @@ def end(identities: Iterable[Identity], patience_seconds: float) -> None:
 def _send(identities: Iterable[Identity], number: signal.Signals) -> None:
     for identity in identities:
         for process in family(identity):
-            try:
+            with suppress(psutil.Error):
                 process.send_signal(number)
-            except psutil.Error:
-                pass
 
 
 def memory_bytes(identity: Identity) -> int:

@@ -1,4 +1,4 @@
-"""What the supervisor runs: programs, described as data, and the probes that tell when one is ready.
+"""What the supervisor runs: programs, as data, and the probes that tell when one is ready.
 
 A probe is a function of no arguments that looks once, quickly, and answers. Waiting, and giving up,
 is the supervisor's business.
@@ -93,7 +93,7 @@ def module(
 
 
 def python_environment(settings: Settings) -> dict[str, str]:
-    """This process's environment with these settings in place of its own."""
+    """The environment of this process, with these settings in place of its own."""
     return {
         **bare_environment(),
         **settings.as_environment(),
@@ -102,7 +102,7 @@ def python_environment(settings: Settings) -> dict[str, str]:
 
 
 def bare_environment() -> dict[str, str]:
-    """This process's environment without our settings, the virtual environment's programs first."""
+    """The environment of this process without our settings, our interpreter's folder first."""
     inherited = {k: v for k, v in process_environment().items() if not k.startswith("GPUBROKER_")}
     path = f"{Path(sys.executable).parent}:{inherited.get('PATH', '/usr/bin:/bin')}"
     return {**inherited, "PATH": path}

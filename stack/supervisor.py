@@ -10,15 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.settings import Settings, from_environment
 from stack import plan, processes, state
 from stack.output import Pump, tail
-from stack.processes import Identity
 from stack.program import Program, StackError, module
 from stack.state import ProgramState, StackState
 
@@ -117,15 +117,17 @@ class Supervisor:
         assert child.prepared is not None
         if error := child.prepared.exception():
             self._fail(child, f"could not be prepared: {error}")
+        output = self._pump.open(self._log(child))
         try:
-            output = self._pump.open(self._log(child))
             child.process = processes.start(child.program, output)
-            os.close(output)
         except OSError as error:
             self._fail(child, f"could not be started: {error}")
-        identity = processes.identify(child.process.pid)
-        child.told.pid, child.told.born = identity.pid, identity.born
-        self._move(child, state.STARTING)
+        else:
+            identity = processes.identify(child.process.pid)
+            child.told.pid, child.told.born = identity.pid, identity.born
+            self._move(child, state.STARTING)
+        finally:
+            os.close(output)
 
     def _finish(self, child: Child) -> None:
         assert child.process is not None
@@ -205,10 +207,8 @@ class Supervisor:
         process = processes.start(program, output)
         os.close(output)
         identity = processes.identify(process.pid)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(SAVEPOINT_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
         processes.end([identity], 5.0)
 
     def _end_if_unneeded(self, child: Child) -> None:
