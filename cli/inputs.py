@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from cli.errors import BadUsage
 
 _HOURS = {"": 1, "h": 1, "d": 24, "w": 168}
-_DURATION = re.compile(r"(\d+)([hdw]?)")
+_DURATION = re.compile(r"([0-9]+)([hdw]?)")
 
 
 def hours(text: str) -> int:
