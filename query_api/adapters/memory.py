@@ -1,0 +1,470 @@
+"""Every port in memory: the market's own machines on lists instead of logs.
+
+For tests and for trying the API without servers. The machines are the real ones; what is missing is
+delivery over topics and the timers that append ticks.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from query_api.adapters.rows import digest_in, placed_over
+from query_api.adapters.watches import Watches
+from query_api.outbox import (
+    change_command,
+    from_registry,
+    register_node,
+    remove_node,
+    set_account,
+)
+from query_api.ports import (
+    AlreadyExists,
+    OrderFilter,
+    OutcomeUnknown,
+    Ports,
+    Principal,
+    Registered,
+    Row,
+    Slice,
+    Unavailable,
+)
+from schemas import contract, views
+from schemas.contract import Catalogue
+from schemas.names import ACCOUNTS_COMMANDS
+from schemas.views import Order
+from udfs import admission, matching
+
+
+class MemoryClock:
+    """A clock that moves when it is told to, or slept on."""
+
+    def __init__(self, now_ms: int = 1_767_600_000_000) -> None:
+        self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    def now_seconds(self) -> float:
+        return self._now_ms / 1000
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+        self.advance(max(1, round(seconds * 1000)))
+
+    def advance(self, ms: int) -> None:
+        """Move the time on."""
+        self._now_ms += ms
+
+
+class MemoryMarket:
+    """The logs, both machines, and the views of now and of everything."""
+
+    def __init__(self, clock: MemoryClock) -> None:
+        self.clock = clock
+        self.log: list[tuple[str, str, Mapping[str, Any]]] = []
+        self.away: set[str] = set()
+        """Servers that cannot be reached."""
+        self.held_back = False
+        """Whether commands wait in the log instead of being applied."""
+        self.watches = Watches(clock)
+        self.rows: dict[str, dict[str, str]] = defaultdict(dict)
+        self.trades: list[Row] = []
+        self._node_facts: dict[str, Row] = {}
+        self._accounts: dict[str, Any] = {}
+        self._books: dict[str, Any] = {}
+        self._waiting: deque[tuple[str, str, Mapping[str, Any]]] = deque()
+
+    # The log
+
+    async def append(self, topic: str, key: str, record: Mapping[str, Any]) -> None:
+        if "kafka" in self.away:
+            raise OutcomeUnknown("kafka")
+        self.log.append((topic, key, record))
+        self._waiting.append((topic, key, record))
+        self.run()
+
+    def run(self) -> None:
+        """Apply what waits in the log, unless it is held back."""
+        while self._waiting and not self.held_back:
+            self._apply(*self._waiting.popleft())
+
+    def _apply(self, topic: str, key: str, command: Mapping[str, Any]) -> None:
+        machines: Any = (self._books, matching.MACHINE)
+        if topic == ACCOUNTS_COMMANDS:
+            machines = (self._accounts, admission.MACHINE)
+            if command["kind"].startswith("order_"):
+                self.watches.tell(command["kind"], command[command["kind"]])
+        states, machine = machines
+        state = states.setdefault(key, machine.empty(key))
+        step = machine.apply(state, command, self.clock.now_ms())
+        for fact in step.facts:
+            self._project(fact.kind, dict(fact.record))
+        self._waiting.extend(step.commands)
+
+    # The views
+
+    def _project(self, kind: str, fact: Row) -> None:
+        if kind in ("order_rejected", "book_status"):
+            self.watches.tell(kind, fact)
+        if kind == "node_changed":
+            self._node_facts[fact["node_id"]] = fact
+        if kind == "order_matched":
+            self.trades.append(fact)
+        for order_id, group, fields in _groups(kind, fact):
+            self._fold(order_id, group, fact, fields)
+
+    def _fold(self, order_id: str, group: str, fact: Row, fields: Row) -> None:
+        row = self.rows[order_id]
+        stamp = views.stamp(fact["occurred_at_ms"], fact.get("book_seq") or 0)
+        if stamp > row.get(group, ""):
+            row.update({group: stamp} | {name: views.text(fields[name]) for name in fields})
+
+    def _ask(self, server: str) -> None:
+        if server in self.away:
+            raise Unavailable(server)
+
+
+class MemoryLiveViews:
+    """What Redis would hold."""
+
+    def __init__(self, market: MemoryMarket) -> None:
+        self._market = market
+
+    async def order_row(self, order_id: str) -> dict[str, str]:
+        self._market._ask("redis")
+        return dict(self._market.rows.get(order_id, {}))
+
+    async def order_rows(self, order_ids: Sequence[str]) -> list[dict[str, str]]:
+        return [await self.order_row(order_id) for order_id in order_ids]
+
+    async def digest(self, order_id: str, forgotten: str) -> str | None:
+        return digest_in(await self.order_row(order_id), forgotten)
+
+    async def place(self, order_id: str, forgotten: str, row: Mapping[str, str]) -> None:
+        held = await self.order_row(order_id)
+        self._market.rows[order_id] = placed_over(held, row, forgotten)
+
+    async def nodes(self, node_ids: Sequence[str]) -> list[Row | None]:
+        self._market._ask("redis")
+        return [self._market._node_facts.get(node_id) for node_id in node_ids]
+
+
+class MemoryHistory:
+    """What ClickHouse would hold."""
+
+    def __init__(self, market: MemoryMarket) -> None:
+        self._market = market
+
+    async def order(self, order_id: str) -> Order | None:
+        self._market._ask("clickhouse")
+        row = self._market.rows.get(order_id, {})
+        return None if views.is_provisional(row) else views.read_order(row)
+
+    async def orders(self, wanted: OrderFilter) -> tuple[list[Order], int]:
+        every = [await self.order(order_id) for order_id in list(self._market.rows)]
+        fitting = sorted(
+            (order for order in every if order is not None and _fits(order, wanted)),
+            key=_place_in_list,
+            reverse=True,
+        )
+        rest = [
+            order
+            for order in fitting
+            if wanted.before is None or _place_in_list(order) < wanted.before
+        ]
+        return rest[: wanted.limit], len(fitting)
+
+    async def traded_quantity(self, order: Order) -> int:
+        return sum(trade["quantity"] for trade in self._trades_of(order))
+
+    async def trades_of(self, order: Order, after_seq: int, limit: int) -> list[Row]:
+        return [trade for trade in self._trades_of(order) if trade["book_seq"] > after_seq][:limit]
+
+    async def trades_in(self, book_id: str, before_seq: int | None, limit: int) -> list[Row]:
+        self._market._ask("clickhouse")
+        found = [
+            trade
+            for trade in reversed(self._market.trades)
+            if trade["book_id"] == book_id
+            and (before_seq is None or trade["book_seq"] < before_seq)
+        ]
+        return found[:limit]
+
+    async def trades_count(self, book_id: str | None = None) -> int:
+        self._market._ask("clickhouse")
+        return sum(book_id in (None, trade["book_id"]) for trade in self._market.trades)
+
+    async def nodes(self, node_ids: Sequence[str]) -> list[Row | None]:
+        self._market._ask("clickhouse")
+        return [self._market._node_facts.get(node_id) for node_id in node_ids]
+
+    def _trades_of(self, order: Order) -> list[Row]:
+        self._market._ask("clickhouse")
+        own = order["order_id"]
+        return [
+            trade
+            for trade in self._market.trades
+            if own in (trade["bid_order_id"], trade["ask_order_id"])
+        ]
+
+
+class MemoryMarketData:
+    """What the market data service would tell: it looks at the same books."""
+
+    def __init__(self, market: MemoryMarket) -> None:
+        self._market = market
+
+    async def books(self) -> list[Row]:
+        self._market._ask("market_data")
+        return [_summary(book) for book in self._market._books.values()]
+
+    async def depth(
+        self, book_id: str, levels: int, duration_seconds: int | None, region: str | None
+    ) -> Row:
+        book = self._book(book_id)
+        sides: Row = {
+            f"{side}s": [
+                level._asdict()
+                for level in matching.depth(book, side, levels, duration_seconds, region)
+            ]
+            for side in ("bid", "ask")
+        }
+        return {"book_id": book_id, "book_seq": book.seq, **sides}
+
+    async def preview(self, book_id: str, account_id: str, order: Mapping[str, Any]) -> Row:
+        book = self._book(book_id)
+        plan = matching.preview(book, account_id, order, self._market.clock.now_ms())
+        fills = [{"price_micros": price, "quantity": quantity} for price, quantity in plan.fills]
+        return {**plan._asdict(), "fills": fills, "book_seq": book.seq}
+
+    def _book(self, book_id: str) -> Any:
+        self._market._ask("market_data")
+        return self._market._books.get(book_id) or matching.MACHINE.empty(book_id)
+
+
+class MemoryRegistry:
+    """Accounts, keys, providers, clusters and nodes, and a relay that is always quick enough."""
+
+    def __init__(self, market: MemoryMarket) -> None:
+        self._market = market
+        self.relay_is_away = False
+        self._keys: dict[str, Row] = {}
+        self._accounts: dict[str, Row] = {}
+        self._providers: dict[str, Row] = {}
+        self._clusters: dict[str, Row] = {}
+        self._nodes: dict[str, Row] = {}
+        self._appended: set[Registered] = set()
+
+    # Keys
+
+    async def principal(self, key_hash: bytes) -> Principal | None:
+        self._market._ask("postgres")
+        key = next((key for key in self._keys.values() if key["key_hash"] == key_hash), None)
+        if key is None or self._is_expired(key):
+            return None
+        roles, scopes = frozenset(key["roles"]), frozenset(key["scopes"])
+        return Principal(key["id"], key["account_id"], roles, scopes, key["expires_at_ms"])
+
+    async def add_key(self, key: Row) -> None:
+        self._keys[key["id"]] = {**key, "position": len(self._keys) + 1}
+
+    async def keys_of(self, account_id: str, page: Slice) -> tuple[list[Row], int]:
+        return _sliced(self._keys.values(), page, account_id=account_id)
+
+    async def revoke_key(self, key_id: str, account_id: str | None) -> bool:
+        key = self._keys.get(key_id)
+        if key is None or account_id not in (None, key["account_id"]):
+            return False
+        del self._keys[key_id]
+        return True
+
+    def _is_expired(self, key: Row) -> bool:
+        at_ms = key["expires_at_ms"]
+        return at_ms is not None and at_ms <= self._market.clock.now_ms()
+
+    # Accounts and providers
+
+    async def is_appended(self, registered: Registered) -> bool:
+        return registered in self._appended
+
+    async def account(self, account_id: str) -> Row | None:
+        self._market._ask("postgres")
+        return self._accounts.get(account_id)
+
+    async def account_named(self, name: str, role: str) -> Row | None:
+        found = (each for each in self._accounts.values() if each["name"] == name)
+        return next((each for each in found if each["role"] == role), None)
+
+    async def add_account(self, account: Row) -> Registered:
+        self._accounts[account["id"]] = {**account, "last_seq": 0}
+        return await self._set_account(account["id"])
+
+    async def change_account(self, account_id: str, changes: Row) -> Registered | None:
+        if account_id not in self._accounts:
+            return None
+        self._accounts[account_id].update(changes)
+        return await self._set_account(account_id)
+
+    async def provider(self, provider_id: str) -> Row | None:
+        return self._providers.get(provider_id)
+
+    async def provider_of(self, account_id: str) -> Row | None:
+        own = (each for each in self._providers.values() if each["account_id"] == account_id)
+        return next(own, None)
+
+    async def add_provider(self, provider: Row) -> None:
+        if await self.provider_of(provider["account_id"]):
+            raise AlreadyExists(provider["account_id"])
+        self._providers[provider["id"]] = provider
+
+    async def set_provider_status(self, provider_id: str, status: str) -> Registered | None:
+        if provider_id not in self._providers:
+            return None
+        self._providers[provider_id]["status"] = status
+        return await self._set_account(self._providers[provider_id]["account_id"])
+
+    # Clusters and nodes
+
+    async def cluster(self, cluster_id: str) -> Row | None:
+        return self._clusters.get(cluster_id)
+
+    async def clusters_of(self, provider_id: str, page: Slice) -> tuple[list[Row], int]:
+        rows, total = _sliced(self._clusters.values(), page, provider_id=provider_id)
+        return [{**row, "nodes": self._node_sizes(row["id"])} for row in rows], total
+
+    async def add_cluster(self, cluster: Row) -> None:
+        account_id = self._providers[cluster["provider_id"]]["account_id"]
+        position = len(self._clusters) + 1
+        self._clusters[cluster["id"]] = {**cluster, "account_id": account_id, "position": position}
+
+    async def node(self, node_id: str) -> Row | None:
+        return self._nodes.get(node_id)
+
+    async def nodes_of(
+        self, account_id: str, cluster_id: str | None, page: Slice
+    ) -> tuple[list[Row], int]:
+        wanted = {"account_id": account_id} | ({"cluster_id": cluster_id} if cluster_id else {})
+        return _sliced(self._nodes.values(), page, **wanted)
+
+    async def add_node(self, node: Row) -> Registered:
+        self._nodes[node["id"]] = {**node, "position": len(self._nodes) + 1}
+        return await self._send(node["account_id"], register_node(node))
+
+    async def change_node(self, node_id: str, changes: Row) -> Registered | None:
+        node = self._nodes[node_id] = {**self._nodes[node_id], **changes}
+        command = change_command(node, changes)
+        return await self._send(node["account_id"], command) if command else None
+
+    async def remove_node(self, node_id: str) -> Registered:
+        node = self._nodes.pop(node_id)
+        return await self._send(node["account_id"], remove_node(node_id))
+
+    async def catalogue(self) -> Catalogue:
+        self._market._ask("postgres")
+        return contract.catalogue()
+
+    def _node_sizes(self, cluster_id: str) -> dict[str, int]:
+        own = (node for node in self._nodes.values() if node["cluster_id"] == cluster_id)
+        return {node["id"]: len(node["gpus"]) for node in own}
+
+    async def _set_account(self, account_id: str) -> Registered:
+        provider = await self.provider_of(account_id)
+        status = provider["status"] if provider else ""
+        return await self._send(account_id, set_account(self._accounts[account_id], status))
+
+    async def _send(self, account_id: str, command: Row) -> Registered:
+        account = self._accounts[account_id]
+        account["last_seq"] += 1
+        registered = Registered(account_id, account["last_seq"])
+        if not self.relay_is_away:
+            record = from_registry(registered, command)
+            await self._market.append(ACCOUNTS_COMMANDS, account_id, record)
+            self._appended.add(registered)
+        return registered
+
+
+def memory_ports(clock: MemoryClock | None = None) -> tuple[Ports, MemoryMarket, MemoryRegistry]:
+    """A market of its own in memory, and the ports to it."""
+    market = MemoryMarket(clock or MemoryClock())
+    registry = MemoryRegistry(market)
+
+    async def probe(server: str) -> None:
+        market._ask(server)
+
+    servers = ("postgres", "redis", "kafka", "clickhouse", "market_data", "registry")
+    ports = Ports(
+        clock=market.clock,
+        log=market,
+        facts=market.watches,
+        live=MemoryLiveViews(market),
+        history=MemoryHistory(market),
+        market_data=MemoryMarketData(market),
+        keys=registry,
+        registrations=registry,
+        probes={server: lambda server=server: probe(server) for server in servers},
+    )
+    return ports, market, registry
+
+
+def _groups(kind: str, fact: Row) -> Iterable[tuple[str, str, Row]]:
+    """The groups of order rows that a fact changes (schemas.views): order, group, fields."""
+    if kind == "order_created":
+        creation = {name: fact[name] for name in views.CREATION}
+        return [(fact["order_id"], "creation", creation), _total(fact)]
+    if kind == "order_amended":
+        return [_total(fact)]
+    if kind == "order_matched":
+        return [_fills(fact, side) for side in ("bid", "ask")]
+    if kind == "order_closed":
+        return [(fact["order_id"], "closing", {"reason": fact["reason"]})]
+    if kind == "order_rejected" and fact["command"] == "place_order":
+        names = ("order_id", "account_id", "code", "detail")
+        rejection = {name: fact[name] for name in names}
+        is_reuse = fact["code"] == "ORDER_KEY_REUSED"
+        return [] if is_reuse else [(fact["order_id"], "rejection", rejection)]
+    return []
+
+
+def _total(fact: Row) -> tuple[str, str, Row]:
+    return fact["order_id"], "total", {name: fact[name] for name in ("quantity", "price_micros")}
+
+
+def _fills(fact: Row, side: str) -> tuple[str, str, Row]:
+    fields = {
+        "filled_quantity": fact[f"{side}_filled"],
+        "filled_value_micros": fact[f"{side}_filled_value_micros"],
+        "remaining": fact[f"{side}_remaining"],
+    }
+    return fact[f"{side}_order_id"], "fills", fields
+
+
+def _fits(order: Order, wanted: OrderFilter) -> bool:
+    status_fits = not wanted.statuses or order["status"] in wanted.statuses
+    return order["account_id"] == wanted.account_id and status_fits
+
+
+def _place_in_list(order: Order) -> tuple[int, str]:
+    return order["created_at_ms"], order["order_id"]
+
+
+def _sliced(rows: Iterable[Row], page: Slice, **wanted: str) -> tuple[list[Row], int]:
+    found = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+    found.sort(key=lambda row: int(row["position"]), reverse=True)
+    rest = [row for row in found if page.before is None or row["position"] < page.before]
+    return rest[: page.limit], len(found)
+
+
+def _summary(book: Any) -> Row:
+    best: Row = {side: next(iter(matching.depth(book, side, 1)), None) for side in ("bid", "ask")}
+    every: Row = {side: matching.depth(book, side, 1_000_000) for side in ("bid", "ask")}
+    return {
+        "book_id": book.book_id,
+        "book_seq": book.seq,
+        "halted": book.halted,
+        "resting": sum(level.orders for levels in every.values() for level in levels),
+        "best_bid_micros": best["bid"] and best["bid"].price_micros,
+        "best_ask_micros": best["ask"] and best["ask"].price_micros,
+        "bid_quantity": sum(level.quantity for level in every["bid"]),
+        "ask_quantity": sum(level.quantity for level in every["ask"]),
+    }

@@ -1,0 +1,555 @@
+"""What clients are told: the shape of every answer, and how rows become it.
+
+Prices are decimal strings in USD: limits with 4 decimals, trades and averages with 6.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from query_api import times
+from query_api.bodies import Role, Scope
+from query_api.ports import Row
+from schemas.names import Health, OrderStatus
+from schemas.views import Order
+from udfs import money
+
+Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+LimitUsd = Annotated[str, Field(pattern=r"^\d+\.\d{4}$")]
+TradeUsd = Annotated[str, Field(pattern=r"^\d+\.\d{6}$")]
+
+
+class PlacedOrder(TypedDict):
+    """An order that is in the log."""
+
+    order_id: Id
+    status: OrderStatus
+    created_at: Time
+
+
+class ToldOrder(TypedDict):
+    """An order. One that its account refused may have null where nothing is known any more."""
+
+    id: Id
+    account_id: Id
+    type: Literal["bid", "ask"] | None
+    book_id: str | None
+    gpu_type: str | None
+    product: str | None
+    region: str | None
+    quantity: int | None
+    price: LimitUsd | None
+    duration_hours: int | None
+    time_in_force: str | None
+    expires_at: Time | None
+    post_only: bool
+    min_fill: int
+    self_trade: str | None
+    min_duration_hours: int
+    available_until: Time | None
+    status: OrderStatus
+    filled_quantity: int
+    avg_price: TradeUsd | None
+    remaining: int
+    reason: str | None
+    code: str | None
+    detail: str | None
+    book_seq: int | None
+    created_at: Time
+    updated_at: Time
+
+
+class ToldTrade(TypedDict):
+    """A trade, as a party to it sees it."""
+
+    id: Id
+    order_id: Id
+    type: Literal["bid", "ask"]
+    buyer_id: Id
+    seller_id: Id
+    book_id: str
+    gpu_type: str
+    product: str
+    region: str
+    quantity: int
+    price: TradeUsd
+    duration_hours: int
+    cost: TradeUsd
+    executed_at: Time
+
+
+class TapeTrade(TypedDict):
+    """A trade, as everybody sees it."""
+
+    id: Id
+    book_id: str
+    book_seq: int
+    quantity: int
+    price: TradeUsd
+    duration_hours: int
+    region: str
+    aggressor: str
+    executed_at: Time
+
+
+class Orders(TypedDict):
+    """A page of orders, newest first."""
+
+    items: list[ToldOrder]
+    total: int
+    next_cursor: str | None
+
+
+class Trades(TypedDict):
+    """A page of an order's trades, oldest first."""
+
+    trades: list[ToldTrade]
+    next_cursor: str | None
+
+
+class Tape(TypedDict):
+    """A page of a book's trades, newest first."""
+
+    items: list[TapeTrade]
+    total: int
+    next_cursor: str | None
+
+
+class Success(TypedDict):
+    """It is done."""
+
+    success: Literal[True]
+
+
+class Accepted(TypedDict):
+    """It is written down, and will have its effect; it is not known yet which."""
+
+    status: Literal["pending"]
+    detail: str
+
+
+class Level(TypedDict):
+    """A price level."""
+
+    price: LimitUsd
+    quantity: int
+    orders: int
+
+
+class Depth(TypedDict):
+    """Price levels of a book, best first."""
+
+    book_id: str
+    book_seq: int
+    bids: list[Level]
+    asks: list[Level]
+
+
+class Book(TypedDict):
+    """A book, in short."""
+
+    id: str
+    book_seq: int
+    status: Literal["open", "halted"]
+    resting: int
+    best_bid: LimitUsd | None
+    best_ask: LimitUsd | None
+    bid_quantity: int
+    ask_quantity: int
+
+
+class Books(TypedDict):
+    """The books that have had an order, by name."""
+
+    items: list[Book]
+    total: int
+    next_cursor: str | None
+
+
+class ToldCatalogue(TypedDict):
+    """What can be traded."""
+
+    gpu_types: list[str]
+    products: list[str]
+    regions: list[str]
+
+
+class Fill(TypedDict):
+    """What would trade at one price."""
+
+    price: TradeUsd
+    quantity: int
+
+
+class Preview(TypedDict):
+    """What an order would do now."""
+
+    fills: list[Fill]
+    filled: int
+    resting: int
+    avg_price: TradeUsd | None
+    cost: TradeUsd
+    refused: str | None
+    book_seq: int
+
+
+class Match(TypedDict):
+    """What a tick closed."""
+
+    book_id: str
+    book_seq: int
+    closed: list[Id]
+
+
+class ToldLimits(TypedDict):
+    """What an account may have open; no max_notional means no limit."""
+
+    max_open_orders: int
+    max_notional: LimitUsd | None
+
+
+class CreatedAccount(TypedDict):
+    """A new account."""
+
+    account_id: Id
+
+
+class Account(TypedDict):
+    """An account."""
+
+    id: Id
+    name: str
+    role: str
+    suspended: bool
+    limits: ToldLimits
+    created_at: Time
+
+
+class CreatedProvider(TypedDict):
+    """A new provider."""
+
+    provider_id: Id
+
+
+class Provider(TypedDict):
+    """A provider."""
+
+    id: Id
+    account_id: Id
+    name: str
+    company: str
+    status: Literal["pending_kyc", "verified", "suspended"]
+    created_at: Time
+
+
+class CreatedCluster(TypedDict):
+    """A new cluster."""
+
+    cluster_id: Id
+
+
+class Cluster(TypedDict):
+    """A cluster with its GPUs."""
+
+    id: Id
+    provider_id: Id
+    name: str
+    region: str
+    specs: dict[str, Any]
+    total_gpus: int
+    available_gpus: int
+    created_at: Time
+
+
+class Clusters(TypedDict):
+    """A page of clusters, newest first."""
+
+    items: list[Cluster]
+    total: int
+    next_cursor: str | None
+
+
+class CreatedNode(TypedDict):
+    """A new node; the token is told this once."""
+
+    node_id: Id
+    onboarding_token: str
+
+
+class Gpu(TypedDict):
+    """A GPU; one that is held by an ask is told as allocated, an offline one as maintenance."""
+
+    id: Id
+    model: str
+    vram_gb: int
+    cuda_version: str
+    pcie_slot: str
+    status: Literal["available", "allocated", "maintenance"]
+
+
+class Node(TypedDict):
+    """A node with its GPUs."""
+
+    id: Id
+    cluster_id: Id
+    hostname: str
+    ip_address: str
+    gpus: list[Gpu]
+    status: Literal["healthy", "degraded", "offline", "unknown", "maintenance"]
+    base_price: LimitUsd | None
+    surge_enabled: bool
+    created_at: Time
+
+
+class Nodes(TypedDict):
+    """A page of nodes, newest first."""
+
+    items: list[Node]
+    total: int
+    next_cursor: str | None
+
+
+class CreatedKey(TypedDict):
+    """A new API key; the key is told this once."""
+
+    key_id: Id
+    key: str
+    prefix: str
+
+
+class Key(TypedDict):
+    """An API key."""
+
+    id: Id
+    account_id: Id
+    name: str
+    prefix: str
+    roles: list[Role]
+    scopes: list[Scope]
+    expires_at: Time | None
+    created_at: Time
+
+
+class ToldKeys(TypedDict):
+    """A page of API keys, newest first."""
+
+    items: list[Key]
+    total: int
+    next_cursor: str | None
+
+
+class Me(TypedDict):
+    """Who calls."""
+
+    account_id: Id
+    name: str
+    role: str
+    suspended: bool
+    provider_id: Id | None
+    key_id: Id
+    roles: list[Role]
+    scopes: list[Scope]
+    expires_at: Time | None
+
+
+def told_order(order: Order) -> ToldOrder:
+    """An order as GET tells it."""
+    gpu_type, _, product = order["book_id"].rpartition(".")
+    filled = order["filled_quantity"]
+    return {
+        "id": order["order_id"],
+        "account_id": order["account_id"],
+        "type": _side(order["side"]),
+        "book_id": order["book_id"] or None,
+        "gpu_type": gpu_type or None,
+        "product": product or None,
+        "region": order["region"] or None,
+        "quantity": order["quantity"] or None,
+        "price": limit_usd(order["price_micros"]),
+        "duration_hours": order["duration_seconds"] // 3600 or None,
+        "time_in_force": order["time_in_force"] or None,
+        "expires_at": times.told_if_set(order["expires_at_ms"]),
+        "post_only": order["post_only"],
+        "min_fill": order["min_fill"],
+        "self_trade": order["self_trade"] or None,
+        "min_duration_hours": order["min_duration_seconds"] // 3600,
+        "available_until": times.told_if_set(order["available_until_ms"]),
+        "status": order["status"],
+        "filled_quantity": filled,
+        "avg_price": money.average_usd(order["filled_value_micros"], filled),
+        "remaining": order["remaining"],
+        "reason": order["reason"] or None,
+        "code": order["code"] or None,
+        "detail": order["detail"] or None,
+        "book_seq": order["book_seq"],
+        "created_at": times.told(order["created_at_ms"]),
+        "updated_at": times.told(order["updated_at_ms"]),
+    }
+
+
+def told_trade(trade: Row, order_id: str) -> ToldTrade:
+    """A trade as the owner of this order sees it."""
+    price, quantity, seconds = trade["price_micros"], trade["quantity"], trade["duration_seconds"]
+    return {
+        "id": trade["trade_id"],
+        "order_id": order_id,
+        "type": "bid" if trade["bid_order_id"] == order_id else "ask",
+        "buyer_id": trade["buyer_id"],
+        "seller_id": trade["seller_id"],
+        "book_id": trade["book_id"],
+        "gpu_type": trade["gpu_type"],
+        "product": trade["product"],
+        "region": trade["region"],
+        "quantity": quantity,
+        "price": money.trade_usd(price),
+        "duration_hours": seconds // 3600,
+        "cost": money.trade_usd(money.cost_micros(price, quantity, seconds)),
+        "executed_at": times.told(trade["occurred_at_ms"]),
+    }
+
+
+def tape_trade(trade: Row) -> TapeTrade:
+    """A trade as everybody sees it: without accounts and orders."""
+    return {
+        "id": trade["trade_id"],
+        "book_id": trade["book_id"],
+        "book_seq": trade["book_seq"],
+        "quantity": trade["quantity"],
+        "price": money.trade_usd(trade["price_micros"]),
+        "duration_hours": trade["duration_seconds"] // 3600,
+        "region": trade["region"],
+        "aggressor": trade["aggressor"],
+        "executed_at": times.told(trade["occurred_at_ms"]),
+    }
+
+
+def told_book(book: Row) -> Book:
+    """A book, in short."""
+    return {
+        "id": book["book_id"],
+        "book_seq": book["book_seq"],
+        "status": "halted" if book["halted"] else "open",
+        "resting": book["resting"],
+        "best_bid": limit_usd(book["best_bid_micros"]),
+        "best_ask": limit_usd(book["best_ask_micros"]),
+        "bid_quantity": book["bid_quantity"],
+        "ask_quantity": book["ask_quantity"],
+    }
+
+
+def told_level(level: Row) -> Level:
+    """A price level."""
+    price = money.limit_usd(level["price_micros"])
+    return {"price": price, "quantity": level["quantity"], "orders": level["orders"]}
+
+
+def told_account(account: Row) -> Account:
+    """An account."""
+    return {
+        "id": account["id"],
+        "name": account["name"],
+        "role": account["role"],
+        "suspended": account["suspended"],
+        "limits": {
+            "max_open_orders": account["max_open_orders"],
+            "max_notional": limit_usd(account["max_notional_micros"]),
+        },
+        "created_at": times.told(account["created_at_ms"]),
+    }
+
+
+def told_provider(provider: Row) -> Provider:
+    """A provider, without what it told for the check of identity."""
+    return {
+        "id": provider["id"],
+        "account_id": provider["account_id"],
+        "name": provider["name"],
+        "company": provider["company"],
+        "status": provider["status"],
+        "created_at": times.told(provider["created_at_ms"]),
+    }
+
+
+def told_cluster(cluster: Row, live: Mapping[str, Row | None]) -> Cluster:
+    """A cluster; a node that the market has not told of yet counts as wholly available."""
+    nodes: Mapping[str, int] = cluster["nodes"]
+    facts = {node_id: live.get(node_id) for node_id in nodes}
+    return {
+        "id": cluster["id"],
+        "provider_id": cluster["provider_id"],
+        "name": cluster["name"],
+        "region": cluster["region"],
+        "specs": cluster["specs"],
+        "total_gpus": sum(nodes.values()),
+        "available_gpus": sum(
+            fact["available"] if fact else nodes[node_id] for node_id, fact in facts.items()
+        ),
+        "created_at": times.told(cluster["created_at_ms"]),
+    }
+
+
+def told_node(node: Row, fact: Row | None) -> Node:
+    """A node as registered, with the state of its GPUs as the market told it last."""
+    slots = fact["slots"] if fact else []
+    health: Health = fact["health"] if fact else "unknown"
+    return {
+        "id": node["id"],
+        "cluster_id": node["cluster_id"],
+        "hostname": node["hostname"],
+        "ip_address": node["ip_address"],
+        "gpus": [_gpu(gpu, _slot(slots, index)) for index, gpu in enumerate(node["gpus"])],
+        "status": "maintenance" if node["maintenance"] else health,
+        "base_price": limit_usd(node["base_price_micros"]),
+        "surge_enabled": node["surge_enabled"],
+        "created_at": times.told(node["created_at_ms"]),
+    }
+
+
+def told_key(key: Row) -> Key:
+    """An API key, which nobody can tell any more."""
+    return {
+        "id": key["id"],
+        "account_id": key["account_id"],
+        "name": key["name"],
+        "prefix": key["prefix"],
+        "roles": sorted(key["roles"]),
+        "scopes": sorted(key["scopes"]),
+        "expires_at": times.told_if_set(key["expires_at_ms"]),
+        "created_at": times.told(key["created_at_ms"]),
+    }
+
+
+def limit_usd(price_micros: int | None) -> str | None:
+    """A limit in USD; None for none or 0."""
+    return money.limit_usd(price_micros) if price_micros else None
+
+
+def _gpu(gpu: Row, slot: str) -> Gpu:
+    return {
+        "id": gpu["id"],
+        "model": gpu["model"],
+        "vram_gb": gpu["vram_gb"],
+        "cuda_version": gpu["cuda_version"],
+        "pcie_slot": gpu["pcie_slot"],
+        "status": _GPU_STATUS[slot.partition(":")[0]],
+    }
+
+
+def _slot(slots: Sequence[str], index: int) -> str:
+    return slots[index] if index < len(slots) else "available"
+
+
+def _side(side: str) -> Literal["bid", "ask"] | None:
+    return "bid" if side == "bid" else "ask" if side == "ask" else None
+
+
+_GPU_STATUS: Mapping[str, Literal["available", "allocated", "maintenance"]] = {
+    "available": "available",
+    "held": "allocated",
+    "allocated": "allocated",
+    "maintenance": "maintenance",
+    "offline": "maintenance",
+}

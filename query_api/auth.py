@@ -1,0 +1,111 @@
+"""API keys: how they look, and who they are; a revocation works within a second."""
+
+import secrets
+from hashlib import sha256
+from typing import NamedTuple
+
+from query_api.endpoint import Endpoint
+from query_api.ports import Clock, Keys, Principal, Unavailable
+from query_api.problems import forbidden, unauthorized
+
+FRESH_SECONDS = 0.8
+"""How long an answer about a key is used; with the query itself below the promised second."""
+STALE_SECONDS = 300.0
+"""How long a known key still works while the store of keys is away: nobody can revoke one then."""
+MAX_CACHED = 10_000
+
+
+class NewKey(NamedTuple):
+    """A key that was just made; the text is told once and not kept."""
+
+    text: str
+    prefix: str
+    key_hash: bytes
+
+
+def make_key() -> NewKey:
+    """A key of 256 random bits with a visible prefix."""
+    prefix = f"gpb_{secrets.token_hex(4)}"
+    text = f"{prefix}_{secrets.token_urlsafe(32)}"
+    return NewKey(text, prefix, hash_of(text))
+
+
+def hash_of(text: str) -> bytes:
+    """What is kept of a key. It is random and long, so one round of SHA-256 is enough."""
+    return sha256(text.encode()).digest()
+
+
+class _Known(NamedTuple):
+    principal: Principal
+    asked_at_seconds: float
+
+
+class Authenticator:
+    """Finds out who calls, asking the store at most about once a second for each key."""
+
+    def __init__(self, keys: Keys, clock: Clock) -> None:
+        self._keys = keys
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+
+    async def principal(self, authorization: str | None) -> Principal:
+        """Who the header's key is.
+
+        Raises:
+            Problem: 401 for no key, or one that is unknown, revoked or expired.
+            Unavailable: the store is away and the key has not been seen of late.
+        """
+        known = self._known.get(authorization or "")
+        now = self._clock.now_seconds()
+        if known and now - known.asked_at_seconds < FRESH_SECONDS:
+            return self._unexpired(known.principal)
+        return self._unexpired(await self._ask(authorization, now))
+
+    def forget(self) -> None:
+        """Ask anew about every key: one was revoked here."""
+        self._known.clear()
+
+    async def _ask(self, authorization: str | None, now: float) -> Principal:
+        text = _bearer(authorization)
+        try:
+            principal = await self._keys.principal(hash_of(text))
+        except Unavailable:
+            return self._stale(authorization or "", now)
+        if principal is None:
+            self._known.pop(authorization or "", None)
+            raise unauthorized("the API key is unknown, revoked or expired")
+        if len(self._known) >= MAX_CACHED:
+            self._known.clear()
+        self._known[authorization or ""] = _Known(principal, now)
+        return principal
+
+    def _stale(self, authorization: str, now: float) -> Principal:
+        known = self._known.get(authorization)
+        if known is None or now - known.asked_at_seconds > STALE_SECONDS:
+            raise Unavailable("postgres")
+        return known.principal
+
+    def _unexpired(self, principal: Principal) -> Principal:
+        expires_at_ms = principal.expires_at_ms
+        if expires_at_ms is not None and expires_at_ms <= self._clock.now_ms():
+            raise unauthorized("the API key is unknown, revoked or expired")
+        return principal
+
+
+def authorize(endpoint: Endpoint, principal: Principal) -> None:
+    """Refuse what this key may not do.
+
+    Raises:
+        Problem: 403, naming what is missing.
+    """
+    if endpoint.scope and endpoint.scope not in principal.scopes:
+        raise forbidden(f"this needs the scope {endpoint.scope}, which this key has not")
+    if endpoint.role and endpoint.role not in principal.roles:
+        raise forbidden(f"this needs the role {endpoint.role}, which this key has not")
+
+
+def _bearer(authorization: str | None) -> str:
+    scheme, _, text = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not text.strip():
+        raise unauthorized("send an API key as 'Authorization: Bearer KEY'")
+    return text.strip()

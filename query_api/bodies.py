@@ -1,0 +1,356 @@
+"""What clients send: one model a body, with the rule of each field in words.
+
+The words of a field's `description` are its documentation in openapi.json and the `rule` of its
+refusal alike. Models are strict: integers are JSON integers, unknown fields are refused.
+"""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from ipaddress import ip_address
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+
+from query_api import times
+from query_api.problems import FieldError
+from udfs.money import MAX_PRICE_MICROS, MAX_QUANTITY, MICROS, MIN_PRICE_MICROS
+
+MAX_HOURS = 8_760
+MAX_GPUS = 1_024
+MAX_LIST = 1_000
+_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,4})?")
+_SHOWN = r"[^\x00-\x1f\x7f]"
+
+Role = Literal["platform_admin", "provider", "consumer", "developer"]
+Scope = Literal[
+    "orders:read",
+    "orders:write",
+    "market:read",
+    "providers:read",
+    "providers:write",
+    "keys:read",
+    "keys:write",
+    "admin",
+]
+ROLES: tuple[Role, ...] = get_args(Role)
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+
+def _usd_micros(value: Any) -> int:
+    """A decimal in USD, number or string with at most 4 decimals, as micro-USD (U1, U3)."""
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        raise ValueError
+    words = f"{value:f}" if isinstance(value, Decimal) and _is_plain(value) else value
+    if not isinstance(words, int) and not _DECIMAL.fullmatch(str(words)):
+        raise ValueError
+    return int(Decimal(words) * MICROS)
+
+
+def _is_plain(value: Decimal) -> bool:
+    """Whether writing it out takes few digits: 1e308 does not."""
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and -4 <= exponent <= 12
+
+
+def _time_ms(value: Any) -> int:
+    if not isinstance(value, str):
+        raise ValueError
+    return times.read_ms(value)
+
+
+def _address(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    return str(ip_address(value))
+
+
+def _query_int(value: Any) -> int:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,9}", value):
+        raise ValueError
+    return int(value)
+
+
+_USD_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,3})(\.[0-9]{1,4})?$"},
+        {"type": "number", "minimum": 0, "maximum": 1000},
+    ]
+}
+_TIME_SCHEMA = {"type": "string", "format": "date-time"}
+
+UsdMicros = Annotated[int, BeforeValidator(_usd_micros), WithJsonSchema(_USD_SCHEMA)]
+PriceMicros = Annotated[UsdMicros, Field(ge=MIN_PRICE_MICROS, le=MAX_PRICE_MICROS)]
+TimeMs = Annotated[int, BeforeValidator(_time_ms), WithJsonSchema(_TIME_SCHEMA)]
+Address = Annotated[
+    str,
+    BeforeValidator(_address),
+    WithJsonSchema({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
+]
+Name = Annotated[str, Field(min_length=1, max_length=128, pattern=f"^{_SHOWN}*$")]
+Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:\-]+$")]
+Hours = Annotated[int, Field(ge=1, le=MAX_HOURS)]
+Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
+
+NAME = "1 to 128 characters, no control characters"
+PRICE = (
+    "USD per GPU-hour, a decimal as number or string with at most 4 decimals, 0.0001 to 1000 (U1)"
+)
+QUANTITY = f"whole GPUs, a JSON integer from 1 to {MAX_QUANTITY} (U2)"
+TIME = "a time as RFC 3339 with its offset"
+
+
+class Body(BaseModel):
+    """A JSON object that a client sends."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class PlaceOrder(Body):
+    """An order to place (market-rules.md O1)."""
+
+    type: Literal["bid", "ask"] = Field(description="bid or ask")
+    gpu_type: Word = Field(description="a gpu_type of the catalogue (B1)")
+    quantity: Quantity = Field(description=QUANTITY)
+    price: PriceMicros = Field(description=PRICE)
+    duration_hours: Hours = Field(description=f"a JSON integer from 1 to {MAX_HOURS} (U3)")
+    product: Literal["ondemand", "spot", "reserved"] = Field(
+        "ondemand", description="ondemand, spot or reserved (B1)"
+    )
+    region: Word | None = Field(
+        None, description="a region of the catalogue; an ask must name one (O1)"
+    )
+    time_in_force: Literal["GTC", "GTD", "IOC", "FOK"] | None = Field(
+        None, description="GTC, GTD, IOC or FOK; GTD for a bid and GTC for an ask if absent (O3)"
+    )
+    expires_at: TimeMs | None = Field(
+        None, description=f"{TIME}, in the future; only with GTD, 24 h if absent (O3)"
+    )
+    post_only: bool = Field(False, description="true or false; not with IOC or FOK (M2)")
+    min_fill: Quantity = Field(
+        1, description=f"whole GPUs, a JSON integer from 1 to {MAX_QUANTITY}, at most quantity (M6)"
+    )
+    self_trade: Literal["cancel_newest", "cancel_oldest"] = Field(
+        "cancel_newest", description="cancel_newest or cancel_oldest (S2)"
+    )
+    client_order_id: Name | None = Field(
+        None, description=f"{NAME}; the same as Idempotency-Key if both are given (O2)"
+    )
+    available_until: TimeMs | None = Field(
+        None, description=f"{TIME}, when an ask's GPUs must be back; not for a bid (E3)"
+    )
+    min_duration_hours: Annotated[int, Field(ge=0, le=MAX_HOURS)] = Field(
+        0,
+        description=f"a JSON integer from 0 to {MAX_HOURS}, at most duration_hours; "
+        "the shortest that an ask sells, not for a bid (E1)",
+    )
+
+
+class AmendOrder(Body):
+    """What to change of an open order (market-rules.md C2)."""
+
+    quantity: Quantity | None = Field(
+        None, description=f"the new total, fills included: {QUANTITY}"
+    )
+    price: PriceMicros | None = Field(None, description=PRICE)
+
+
+class MatchBook(Body):
+    """The book to send a tick to."""
+
+    book_id: Word = Field(description="a book of the catalogue, as gpu_type.product (B1)")
+
+
+class Limits(Body):
+    """What an account may have open at once (market-rules.md K1)."""
+
+    max_open_orders: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
+        None, description="open orders, a JSON integer from 0 to 1000000 (K1)"
+    )
+    max_notional: UsdMicros | None = Field(
+        None,
+        description="open notional of bids in USD, a decimal with at most 4 decimals; 0 for none",
+    )
+
+
+class CreateAccount(Body):
+    """An account to open."""
+
+    name: Name = Field(description=NAME)
+    role: Literal["consumer", "provider"] = Field(description="consumer or provider")
+    limits: Limits | None = Field(None, description="an object with max_open_orders, max_notional")
+
+
+class ChangeAccount(Body):
+    """What to change of an account."""
+
+    suspended: bool | None = Field(None, description="true or false")
+    limits: Limits | None = Field(None, description="an object with max_open_orders, max_notional")
+
+
+class CreateProvider(Body):
+    """A provider to register."""
+
+    name: Name = Field(description=NAME)
+    company: Name = Field(description=NAME)
+    kyc_data: dict[str, Any] = Field(description="an object; kept for the check of identity")
+
+
+class ChangeProvider(Body):
+    """The outcome of an administrator's check."""
+
+    status: Literal["verified", "suspended"] = Field(description="verified or suspended")
+
+
+class CreateCluster(Body):
+    """A cluster of a provider."""
+
+    name: Name = Field(description=NAME)
+    region: Word = Field(description="a region of the catalogue")
+    specs: dict[str, Any] = Field(default_factory=dict, description="an object; told back as it is")
+
+
+class GpuSpec(Body):
+    """One GPU of a node."""
+
+    model: Word = Field(description="a gpu_type of the catalogue, the same for all GPUs of a node")
+    vram_gb: Annotated[int, Field(ge=1, le=4_096)] = Field(
+        description="GB, a JSON integer from 1 to 4096"
+    )
+    cuda_version: Annotated[str, Field(min_length=1, max_length=32, pattern=f"^{_SHOWN}*$")] = (
+        Field(description="1 to 32 characters")
+    )
+    pcie_slot: Annotated[str, Field(min_length=1, max_length=32, pattern=f"^{_SHOWN}*$")] = Field(
+        description="1 to 32 characters, another one for each GPU of a node"
+    )
+
+
+class CreateNode(Body):
+    """A node with its GPUs."""
+
+    hostname: Name = Field(description=NAME)
+    ip_address: Address = Field(description="an IPv4 or IPv6 address")
+    gpu_specs: Annotated[list[GpuSpec], Field(min_length=1, max_length=MAX_GPUS)] = Field(
+        description=f"a list of 1 to {MAX_GPUS} GPUs, one entry each"
+    )
+
+
+class ChangeNode(Body):
+    """What to change of a node."""
+
+    hostname: Name | None = Field(None, description=NAME)
+    ip_address: Address | None = Field(None, description="an IPv4 or IPv6 address")
+    status: Literal["maintenance", "available"] | None = Field(
+        None, description="maintenance, or available to return to its health (K4)"
+    )
+
+
+class SetPricing(Body):
+    """What a node asks for its GPUs by default."""
+
+    base_price: PriceMicros = Field(description=PRICE)
+    surge_enabled: bool = Field(False, description="true or false")
+
+
+class CreateKey(Body):
+    """An API key to make; it never grants more than the caller has."""
+
+    name: Name = Field(description=NAME)
+    roles: list[Role] | None = Field(None, description=f"a list of {', '.join(ROLES)}")
+    scopes: list[Scope] | None = Field(None, description=f"a list of {', '.join(SCOPES)}")
+    expires_at: TimeMs | None = Field(None, description=f"{TIME}, in the future")
+    account_id: Word | None = Field(None, description="an account; for administrators only")
+
+
+class Query(BaseModel):
+    """Parameters of a query string."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+Limit = Annotated[
+    int, BeforeValidator(_query_int), Field(ge=1, le=MAX_LIST), WithJsonSchema({
+        "type": "integer", "minimum": 1, "maximum": MAX_LIST,
+    }),
+]  # fmt: skip
+LIMIT = f"an integer from 1 to {MAX_LIST}"
+CURSOR = "next_cursor of the page before"
+
+
+class NoQuery(Query):
+    """No parameters."""
+
+
+class Page(Query):
+    """Which page of a list."""
+
+    limit: Limit = Field(50, description=LIMIT)
+    cursor: Annotated[str, Field(max_length=256)] | None = Field(None, description=CURSOR)
+
+
+OrderStatus = Literal["active", "pending", "partial", "filled", "cancelled", "rejected"]
+
+
+class OrderPage(Page):
+    """Which orders."""
+
+    status: OrderStatus | None = Field(
+        None,
+        description="active (pending and partial), pending, partial, filled, cancelled, rejected",
+    )
+
+
+class NodePage(Page):
+    """Which nodes."""
+
+    cluster_id: Word | None = Field(None, description="a cluster of the caller")
+
+
+class DepthQuery(Query):
+    """Which part of a book."""
+
+    levels: Limit = Field(20, description=LIMIT)
+    duration_hours: Annotated[
+        int, BeforeValidator(_query_int), Field(ge=1, le=MAX_HOURS),
+        WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_HOURS}),
+    ] | None = Field(None, description=f"an integer from 1 to {MAX_HOURS}")  # fmt: skip
+    region: Word | None = Field(None, description="a region of the catalogue")
+
+
+def errors_of(error: ValidationError, model: type[BaseModel]) -> Iterator[FieldError]:
+    """The offending fields that pydantic found, each once, with the rule of its description."""
+    seen = set()
+    for found in error.errors(include_url=False, include_context=False):
+        if found["loc"] not in seen:
+            seen.add(found["loc"])
+            yield _field_error(found["type"], found["loc"], found["input"], model)
+
+
+def _field_error(
+    kind: str, path: tuple[int | str, ...], value: Any, model: type[BaseModel]
+) -> FieldError:
+    pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+    if kind == "extra_forbidden":
+        return FieldError(pointer, value, "UNKNOWN_FIELD: there is no such field")
+    rule = _rule(path, model)
+    if kind == "missing":
+        return FieldError(pointer, None, f"required: {rule}")
+    return FieldError(pointer, value, rule)
+
+
+def _rule(path: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    """The words of the innermost field on the path; places in lists have none."""
+    rule = ""
+    inner: type[BaseModel] | None = model
+    for part in path:
+        field = inner.model_fields.get(part) if inner and isinstance(part, str) else None
+        if field is not None:
+            rule, inner = field.description or "", _model_in(field.annotation)
+    return rule
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field holds, alone, optional or in a list."""
+    candidates = (annotation, *get_args(annotation))
+    models = (each for each in candidates if isinstance(each, type) and issubclass(each, BaseModel))
+    return next(models, None)

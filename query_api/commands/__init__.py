@@ -1,0 +1,1 @@
+"""What changes something: one function an endpoint, from a call to an answer."""

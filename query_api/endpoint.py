@@ -1,0 +1,63 @@
+"""What an endpoint is: data for router, authorisation and openapi.json, and one function."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+from werkzeug.datastructures import Headers
+
+from query_api.bodies import NoQuery
+from query_api.ports import Ports, Principal
+from query_api.problems import FieldError
+
+PREFIX = "/api/v2"
+
+
+class Answer(NamedTuple):
+    """What a call is answered with."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] = {}
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, read and authorised."""
+
+    ports: Ports
+    principal: Principal
+    path: Mapping[str, str]
+    headers: Headers
+    query: Any = None
+    body: Any = None
+    sent: Mapping[str, Any] = field(default_factory=dict)
+    """The body as it came, for rules over several fields."""
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+Check = Callable[[Call, frozenset[str]], Awaitable[list[FieldError]]]
+"""Rules over several fields or against the catalogue, given the fields that are wrong already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method of one path."""
+
+    method: str
+    path: str
+    handle: Handler
+    summary: str
+    scope: str
+    answers: Mapping[int, Any]
+    """Types of the answers by status."""
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] = NoQuery
+    check: Check | None = None
+    role: str = ""
+    """The role that it needs, beside the scope."""
+    refusals: tuple[int, ...] = ()
+    """Statuses of problems beside those that every endpoint has."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Request headers that it reads, with what they mean."""

@@ -1,0 +1,66 @@
+"""What Prometheus reads, with the names of the requirements."""
+
+from collections.abc import Iterator, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from query_api.ports import Lag
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Metrics:
+    """The API's own counters, and gauges of what it looks up when asked."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        orders = Counter(
+            "gpubroker_orders", "orders put into the log", ["type"], registry=self.registry
+        )
+        self._orders = {side: orders.labels(type=side) for side in ("bid", "ask")}
+        self._latency = Histogram(
+            "gpubroker_api_latency_seconds",
+            "time from a request's headers to its answer",
+            ["method", "path", "status"],
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._children: dict[tuple[str, str, int], Histogram] = {}
+        self.looked_up = LookedUp()
+        self.registry.register(self.looked_up)
+
+    def count_order(self, side: str) -> None:
+        """Count an order that was put into the log."""
+        self._orders[side].inc()
+
+    def observe(self, method: str, path: str, status: int, seconds: float) -> None:
+        """Count an answered request; the path is its template."""
+        key = (method, path, status)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = self._latency.labels(method, path, str(status))
+        child.observe(seconds)
+
+
+class LookedUp(Collector):
+    """What other servers know: trades, and how far readers of the log are behind."""
+
+    def __init__(self) -> None:
+        self.trades: int | None = None
+        self.lags: Sequence[Lag] = ()
+
+    def collect(self) -> Iterator[Metric]:
+        if self.trades is not None:
+            yield CounterMetricFamily(
+                "gpubroker_trades_executed", "trades in the history", value=self.trades
+            )
+        lag = GaugeMetricFamily(
+            "gpubroker_kafka_lag",
+            "records that a group has not read yet",
+            labels=["topic", "partition", "group"],
+        )
+        for each in self.lags:
+            lag.add_metric([each.topic, str(each.partition), each.group], each.records)
+        yield lag

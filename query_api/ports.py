@@ -1,0 +1,336 @@
+"""What the API needs of the world, as protocols; `bootstrap` chooses who provides it.
+
+Every port raises `Unavailable` when its server cannot be reached, and nothing else for that.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from schemas.contract import Catalogue
+from schemas.views import Order
+
+Row = dict[str, Any]
+T = TypeVar("T")
+CATALOGUE_SECONDS = 2.0
+"""How long the catalogue is used before it is read again."""
+
+
+class Unavailable(Exception):
+    """A server that is needed cannot be reached; the text is its name."""
+
+    @property
+    def dependency(self) -> str:
+        return str(self)
+
+
+class OutcomeUnknown(Unavailable):
+    """The log did not confirm a record in time: it may or may not be in it."""
+
+
+class AlreadyExists(Exception):
+    """What may exist once exists already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls: one API key of an account."""
+
+    key_id: str
+    account_id: str
+    roles: frozenset[str]
+    scopes: frozenset[str]
+    expires_at_ms: int | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        return "platform_admin" in self.roles
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def now_ms(self) -> int: ...
+
+    def now_seconds(self) -> float:
+        """Monotonic, for deadlines."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class CommandLog(Protocol):
+    """The logs of accounts and books."""
+
+    async def append(self, topic: str, key: str, record: Mapping[str, Any]) -> None:
+        """Return once the record is in the log.
+
+        Raises:
+            OutcomeUnknown: the log did not say so in time.
+        """
+        ...
+
+
+class ToldFact(NamedTuple):
+    """A fact that a watched command caused."""
+
+    kind: str
+    record: Mapping[str, Any]
+
+
+class Watch(Protocol):
+    """The facts of one command, from the moment on that the watch was asked for."""
+
+    async def next(self, timeout_seconds: float) -> ToldFact | None:
+        """The next fact; None when the time is over."""
+        ...
+
+    def arrived(self) -> ToldFact | None:
+        """The next fact if it is here already."""
+        ...
+
+
+class Facts(Protocol):
+    """Follows what machines answer."""
+
+    def watch(self, command_id: str) -> AbstractContextManager[Watch]:
+        """Watch a command; to be entered before the command is appended."""
+        ...
+
+
+class LiveViews(Protocol):
+    """The views of now (Redis), in the layout of `schemas.views`; anything may have vanished."""
+
+    async def order_row(self, order_id: str) -> dict[str, str]: ...
+
+    async def order_rows(self, order_ids: Sequence[str]) -> list[dict[str, str]]: ...
+
+    async def digest(self, order_id: str, forgotten: str) -> str | None:
+        """The digest of an order's body; None if it closed before this stamp, or is not there."""
+        ...
+
+    async def place(self, order_id: str, forgotten: str, row: Mapping[str, str]) -> None:
+        """Write a pending order's row where there is none (script `PLACE`)."""
+        ...
+
+    async def nodes(self, node_ids: Sequence[str]) -> list[Row | None]:
+        """The newest NodeChanged of each node, None where there is none."""
+        ...
+
+
+class OrderFilter(NamedTuple):
+    """Which orders of an account, and from where on."""
+
+    account_id: str
+    statuses: tuple[str, ...]
+    limit: int
+    before: tuple[int, str] | None = None
+    """(created_at_ms, order_id) of the last one told."""
+
+
+class History(Protocol):
+    """The views of everything (ClickHouse)."""
+
+    async def order(self, order_id: str) -> Order | None: ...
+
+    async def orders(self, wanted: OrderFilter) -> tuple[list[Order], int]:
+        """A page, newest first, and how many there are of these statuses."""
+        ...
+
+    async def traded_quantity(self, order: Order) -> int: ...
+
+    async def trades_of(self, order: Order, after_seq: int, limit: int) -> list[Row]:
+        """Trades of the order, oldest first, after this sequence of its book."""
+        ...
+
+    async def trades_in(self, book_id: str, before_seq: int | None, limit: int) -> list[Row]:
+        """Trades of a book, newest first, before this sequence."""
+        ...
+
+    async def trades_count(self, book_id: str | None = None) -> int: ...
+
+    async def nodes(self, node_ids: Sequence[str]) -> list[Row | None]: ...
+
+
+class MarketData(Protocol):
+    """The market data service; integers in micro-USD."""
+
+    async def books(self) -> list[Row]: ...
+
+    async def depth(
+        self, book_id: str, levels: int, duration_seconds: int | None, region: str | None
+    ) -> Row: ...
+
+    async def preview(self, book_id: str, account_id: str, order: Mapping[str, Any]) -> Row: ...
+
+
+class Slice(NamedTuple):
+    """A part of a list whose rows have a `position`, newest first."""
+
+    before: int | None
+    limit: int
+
+
+class Keys(Protocol):
+    """API keys; only their hashes are known."""
+
+    async def principal(self, key_hash: bytes) -> Principal | None:
+        """Who a key is; None if it is unknown, revoked or expired."""
+        ...
+
+    async def add_key(self, key: Row) -> None: ...
+
+    async def keys_of(self, account_id: str, page: Slice) -> tuple[list[Row], int]:
+        """The account's keys that are not revoked, newest first, and how many there are."""
+        ...
+
+    async def revoke_key(self, key_id: str, account_id: str | None) -> bool:
+        """Revoke; False if there is no such key (of this account, if one is given)."""
+        ...
+
+
+class Registered(NamedTuple):
+    """What a registration made, and its number in its account's outbox."""
+
+    account_id: str
+    seq: int
+
+
+class Registrations(Protocol):
+    """Accounts, providers, clusters and nodes.
+
+    What the market must learn is written together with a command for the account's log, numbered
+    by the account (market-rules.md B5).
+    """
+
+    async def is_appended(self, registered: Registered) -> bool:
+        """Whether the relay has appended it."""
+        ...
+
+    async def account(self, account_id: str) -> Row | None: ...
+
+    async def account_named(self, name: str, role: str) -> Row | None: ...
+
+    async def add_account(self, account: Row) -> Registered: ...
+
+    async def change_account(self, account_id: str, changes: Row) -> Registered | None: ...
+
+    async def provider(self, provider_id: str) -> Row | None: ...
+
+    async def provider_of(self, account_id: str) -> Row | None: ...
+
+    async def add_provider(self, provider: Row) -> None:
+        """Add it.
+
+        Raises:
+            AlreadyExists: the account has one.
+        """
+        ...
+
+    async def set_provider_status(self, provider_id: str, status: str) -> Registered | None: ...
+
+    async def cluster(self, cluster_id: str) -> Row | None: ...
+
+    async def clusters_of(self, provider_id: str, page: Slice) -> tuple[list[Row], int]:
+        """Newest first, each with its `nodes` (id to number of GPUs), and how many there are."""
+        ...
+
+    async def add_cluster(self, cluster: Row) -> None: ...
+
+    async def node(self, node_id: str) -> Row | None:
+        """A node with its `gpus` in the order of their slots, and its `account_id`."""
+        ...
+
+    async def nodes_of(
+        self, account_id: str, cluster_id: str | None, page: Slice
+    ) -> tuple[list[Row], int]:
+        """Nodes of an account (and cluster), newest first, and how many there are."""
+        ...
+
+    async def add_node(self, node: Row) -> Registered: ...
+
+    async def change_node(self, node_id: str, changes: Row) -> Registered | None:
+        """Change hostname, ip_address, maintenance, base_price_micros or surge_enabled.
+
+        Returns None when the market need not know.
+        """
+        ...
+
+    async def remove_node(self, node_id: str) -> Registered: ...
+
+    async def catalogue(self) -> Catalogue: ...
+
+
+class Cached(Generic[T]):
+    """Something that is asked for often and changes seldom: asked again after a while.
+
+    What was known last still serves while its server is away.
+    """
+
+    def __init__(self, ask: Callable[[], Awaitable[T]], seconds: float, clock: Clock) -> None:
+        self._ask = ask
+        self._seconds = seconds
+        self._clock = clock
+        self._asked_at_seconds = float("-inf")
+        self._known: list[T] = []
+
+    async def get(self) -> T:
+        """What is known, at most `seconds` old if its server can be reached."""
+        now = self._clock.now_seconds()
+        if now - self._asked_at_seconds >= self._seconds:
+            self._asked_at_seconds = now if self._known else self._asked_at_seconds
+            await self._refresh()
+            self._asked_at_seconds = now
+        return self._known[0]
+
+    async def _refresh(self) -> None:
+        try:
+            self._known = [await self._ask()]
+        except Unavailable:
+            if not self._known:
+                raise
+
+
+@dataclass(slots=True)
+class Ports:
+    """Everything that the endpoints use."""
+
+    clock: Clock
+    log: CommandLog
+    facts: Facts
+    live: LiveViews
+    history: History
+    market_data: MarketData
+    keys: Keys
+    registrations: Registrations
+    probes: Mapping[str, "Probe"] = field(default_factory=dict)
+    """A check of each server for /health, by the server's name."""
+    lags: Callable[[], Awaitable[Sequence["Lag"]]] | None = None
+    """How far readers of the log are behind."""
+    on_order: Callable[[str], object] = str
+    """Told the side of each order that was put into the log."""
+    on_revocation: Callable[[], object] = bool
+    """Told when a key was revoked."""
+    in_flight: Counter[str] = field(default_factory=Counter)
+    """Commands of each account that are on their way into the log."""
+    catalogue: Cached[Catalogue] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.catalogue = Cached(self.registrations.catalogue, CATALOGUE_SECONDS, self.clock)
+
+
+class Probe(Protocol):
+    """Raises what went wrong if its server cannot be used."""
+
+    async def __call__(self) -> None: ...
+
+
+class Lag(NamedTuple):
+    """Records that a group of readers has not read yet."""
+
+    group: str
+    topic: str
+    partition: int
+    records: int

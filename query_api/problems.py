@@ -1,0 +1,114 @@
+"""Refusals as RFC 9457 problems, each with a stable type and code."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+CONTENT_TYPE = "application/problem+json"
+LONGEST_VALUE = 200
+"""Characters of an offending value that are told back."""
+
+
+class FieldError(NamedTuple):
+    """One offending field: where, what was sent, and the rule that it breaks."""
+
+    pointer: str
+    value: Any
+    rule: str
+
+    def told(self) -> dict[str, Any]:
+        return {"pointer": self.pointer, "value": shortened(self.value), "rule": self.rule}
+
+
+@dataclass(eq=False)
+class Problem(Exception):
+    """A refusal: what the client is told, instead of an answer."""
+
+    status: int
+    code: str
+    detail: str
+    errors: Sequence[FieldError] = ()
+    headers: Mapping[str, str] | None = None
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "type": f"urn:gpubroker:problem:{self.code.lower().replace('_', '-')}",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            "errors": [error.told() for error in self.errors],
+        }
+
+
+def not_found(what: str, name: str) -> Problem:
+    """404: unknown and foreign alike."""
+    return Problem(404, "NOT_FOUND", f"there is no {what} {name[:64]!r} of this account")
+
+
+def forbidden(detail: str) -> Problem:
+    """403: the key is known, and may not do this."""
+    return Problem(403, "FORBIDDEN", detail)
+
+
+def unauthorized(detail: str) -> Problem:
+    """401: no key, or none that is known."""
+    challenge = {"WWW-Authenticate": 'Bearer realm="gpubroker"'}
+    return Problem(401, "UNAUTHORIZED", detail, headers=challenge)
+
+
+def conflict(code: str, detail: str) -> Problem:
+    """409, with the code of the book, the account or the registry."""
+    return Problem(409, code, detail)
+
+
+def invalid_json(detail: str) -> Problem:
+    """400: the body is not JSON as we read it."""
+    return Problem(400, "INVALID_JSON", detail)
+
+
+def invalid(errors: Sequence[FieldError]) -> Problem:
+    """422, with every offending field."""
+    only_unknown = all(error.rule.startswith("UNKNOWN_FIELD") for error in errors)
+    names = ", ".join(error.pointer for error in errors)[:500]
+    return Problem(
+        422,
+        "UNKNOWN_FIELD" if only_unknown else "INVALID_FIELD",
+        f"{len(errors)} field{'s' if len(errors) > 1 else ''} cannot be taken: {names}",
+        errors,
+    )
+
+
+def unavailable(dependency: str, detail: str = "") -> Problem:
+    """503, naming the server that is missing."""
+    words = detail or f"{dependency} cannot be reached; nothing was changed by this request"
+    return Problem(503, "DEPENDENCY_UNAVAILABLE", words, headers={"Retry-After": "1"})
+
+
+def outcome_unknown() -> Problem:
+    """503 of a command that may or may not be in the log."""
+    detail = (
+        "the log (kafka) did not confirm the command in time: its outcome is unknown; "
+        "sending it again with the same key is safe"
+    )
+    return Problem(503, "OUTCOME_UNKNOWN", detail, headers={"Retry-After": "1"})
+
+
+def shortened(value: Any) -> Any:
+    """An offending value as it is told back: JSON, and not longer than `LONGEST_VALUE`."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Decimal):
+        return shortened(str(value))
+    if isinstance(value, int) and abs(value) < 2**63:
+        return value
+    words = value if isinstance(value, str) else _words(value)
+    return words if len(words) <= LONGEST_VALUE else words[:LONGEST_VALUE] + "…"
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, int):
+        return f"an integer of {value.bit_length()} bits"
+    return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"

@@ -1,0 +1,1 @@
+"""What only tells: one function an endpoint, from a call to an answer."""

@@ -1,0 +1,38 @@
+"""Times as clients write them: RFC 3339 outside, integer milliseconds inside (U3)."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def read_ms(text: str) -> int:
+    """Milliseconds since the epoch; what is finer is dropped.
+
+    Raises:
+        ValueError: not an RFC 3339 time with an offset, or before 1970.
+    """
+    if not _RFC_3339.fullmatch(text):
+        raise ValueError("not an RFC 3339 time")
+    try:
+        at_ms = (datetime.fromisoformat(text.upper()) - _EPOCH) // _MS
+    except OverflowError:
+        raise ValueError("out of range") from None
+    if at_ms < 0:
+        raise ValueError("before 1970")
+    return at_ms
+
+
+def told(at_ms: int) -> str:
+    """The time as RFC 3339 in UTC, with milliseconds."""
+    at = _EPOCH + at_ms * _MS
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+def told_if_set(at_ms: int | None) -> str | None:
+    """The same; None for none or 0, which means never."""
+    return told(at_ms) if at_ms else None
