@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError as _KafkaError
 import stack
 from cli.client import START_ONE
 from cli.errors import OutcomeUnknown, Unreachable
-from schemas import contract, names, registry, settings
+from schemas import contract, names, settings
 from schemas.codec import Codec, UnreadableRecord
 from schemas.settings import Settings
 
@@ -163,6 +163,9 @@ def connect(found: Settings) -> Log:
     Raises:
         Unreachable: the registry does not answer, or knows no schema of ours.
     """
+    # Its HTTP library takes a second to import, which only commands that read the log should pay.
+    from schemas import registry
+
     addressed = located(found)
     try:
         codec = registry.connect(addressed).codec()

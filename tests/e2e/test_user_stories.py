@@ -1,0 +1,143 @@
+"""What users do first, with the command line, on a market of real servers.
+
+The fixture `market` is the settings of a running market: its state folder and addresses.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.__main__ import app
+from cli.session import Session
+from schemas.settings import Settings
+
+pytestmark = pytest.mark.stack
+
+SECONDS = 20.0
+HOURLY_VOLUME = (
+    "SELECT toStartOfHour(timestamp) as hour, sum(quantity * price) as volume_usd FROM trades"
+    " WHERE timestamp >= now() - INTERVAL 24 HOUR GROUP BY hour ORDER BY hour"
+)
+"""As the specification has it, to the letter."""
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(market: Settings) -> Run:
+    """Runs `gpubroker … --json` and answers what it printed."""
+
+    def invoke(*arguments: str) -> Any:
+        result = CliRunner().invoke(app, [*arguments, "--json"], obj=Session(market))
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    return invoke
+
+
+def eventually(look: Callable[[], Any], seconds: float = SECONDS) -> Any:
+    """The first answer that is not empty, looked for until a deadline."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it did not come in time"
+        time.sleep(0.1)
+    return found
+
+
+@pytest.fixture
+def region() -> str:
+    return "eu-central-1"
+
+
+@pytest.fixture
+def listed_ask(run: Run, region: str) -> dict[str, Any]:
+    """An ask of the demo provider for 4 of the 8 GPUs of a new node."""
+    provider_id = run("provider", "show")["id"]
+    run("provider", "verify", provider_id)
+    cluster = run("cluster", "create", "story", "--region", region)["cluster_id"]
+    run(
+        *("node", "register", cluster, "--hostname", "story", "--ip", "10.1.2.3"),
+        *("--gpu", "B200", "--count", "8", "--vram", "180"),
+    )
+    ask: dict[str, Any] = run(
+        *("order", "place", "ask", "B200", "--quantity", "4", "--price", "2.40"),
+        *("--duration", "7d", "--region", region),
+    )
+    assert ask["book_seq"] is not None
+    return ask
+
+
+def test_a_bid_against_a_listed_ask_is_a_trade_everywhere(
+    run: Run, listed_ask: dict[str, Any], region: str
+) -> None:
+    bid = run(
+        *("order", "place", "bid", "B200", "--quantity", "3", "--price", "2.60"),
+        *("--duration", "24h", "--region", region),
+    )
+    assert (bid["status"], bid["filled_quantity"], bid["avg_price"]) == ("filled", 3, "2.500000")
+
+    trades = run("order", "show", bid["id"])["trades"]
+    assert [(trade["quantity"], trade["price"]) for trade in trades] == [(3, "2.500000")]
+
+    query = f"select * from trades where trade_id = '{trades[0]['id']}'"
+    (row,) = eventually(lambda: run("sql", query)["data"])
+    assert row["ask_order_id"] == listed_ask["id"]
+    assert (int(row["quantity"]), Decimal(str(row["price"]))) == (3, Decimal("2.5"))
+
+    tape = run("market", "trades", "B200.ondemand")["items"]
+    assert trades[0]["id"] in [trade["id"] for trade in tape]
+
+    volumes = run("sql", HOURLY_VOLUME)["data"]
+    assert sum(Decimal(str(hour["volume_usd"])) for hour in volumes) >= Decimal("7.5")
+
+    run("order", "cancel", listed_ask["id"], "--as", "provider")
+    ask = run("order", "show", listed_ask["id"], "--as", "provider")
+    assert (ask["status"], ask["filled_quantity"], ask["reason"]) == ("cancelled", 3, "user")
+
+
+def test_an_order_rests_is_amended_seen_in_the_depth_and_cancelled(
+    run: Run, market: Settings
+) -> None:
+    bid = run("order", "place", "bid", "L40S", "-n", "2", "-p", "0.0100", "-d", "1h")
+    assert (bid["status"], bid["remaining"]) == ("pending", 2)
+    run("order", "amend", bid["id"], "-p", "0.0200")
+
+    def levels() -> list[dict[str, Any]]:
+        bids = run("market", "depth", "L40S.ondemand")["bids"]
+        return [level for level in bids if level["price"] == "0.0200"]
+
+    assert eventually(levels)[0]["quantity"] == 2
+    assert bid["id"] in [each["id"] for each in run("order", "list", "-s", "active")["items"]]
+    run("order", "cancel", bid["id"])
+    assert run("order", "show", bid["id"])["status"] == "cancelled"
+    again = CliRunner().invoke(app, ["order", "cancel", bid["id"]], obj=Session(market))
+    assert again.exit_code == 1
+    assert "ORDER_NOT_OPEN" in again.stderr
+
+
+def test_a_book_recomputed_from_its_log_is_the_running_book(run: Run) -> None:
+    for price in ("0.0300", "0.0400"):
+        run("order", "place", "bid", "L4", "-n", "1", "-p", price, "-d", "1h")
+    verdict = run("replay", "--book", "L4.ondemand")
+    assert verdict["equal"]
+    assert verdict["compared"] == verdict["facts"] >= 3
+    assert verdict["running_hash"] == verdict["replayed_hash"] is not None
+
+
+def test_a_preview_leaves_the_book_as_it_is(run: Run, listed_ask: dict[str, Any]) -> None:
+    order = ("bid", "B200", "-n", "1", "-p", "2.60", "-d", "1h")
+    before = run("market", "depth", "B200.ondemand")
+    plan = eventually(lambda: _filling(run("order", "preview", *order)))
+    assert plan["fills"][0]["quantity"] == 1
+    assert run("market", "depth", "B200.ondemand")["book_seq"] >= before["book_seq"]
+    assert run("order", "show", listed_ask["id"], "--as", "provider")["filled_quantity"] == 0
+    run("order", "cancel", listed_ask["id"], "--as", "provider")
+
+
+def _filling(plan: dict[str, Any]) -> dict[str, Any] | None:
+    return plan if plan["filled"] else None
