@@ -209,9 +209,10 @@ def check_structure(book: Book) -> None:
         standing = [list(level.orders.values()) for level in book.side(side)]
         if standing != list(levels.values()):
             raise Difference(f"{side}s do not stand by price and priority")
-    times = [order.expires_at_ms for order in book.orders.values() if order.expires_at_ms]
-    if book.next_expiry_ms() != min(times, default=None):
-        raise Difference("the next expiry is not that of the orders")
+    expiring = [order for order in book.orders.values() if order.expires_at_ms]
+    first = min(expiring, key=lambda order: (order.expires_at_ms, order.priority), default=None)
+    if book.next_to_expire() is not first:
+        raise Difference("the next to expire is not the first of the orders")
 
 
 def difference(entries: list[Entry], seed: int) -> str | None:

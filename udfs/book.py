@@ -9,11 +9,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from heapq import heapify, heappop, heappush
 from json.encoder import encode_basestring as quoted
 from sys import intern
 from typing import Any, Final
 
-from sortedcontainers import SortedDict, SortedList
+from sortedcontainers import SortedDict
 
 from udfs.machine import Rows
 
@@ -23,7 +24,7 @@ HEADER_KEY: Final = "book"
 _ORDER_PREFIX: Final = "o:"
 _SOURCE_PREFIX: Final = "s:"
 _SPARSE: Final = 32
-"""A level forgets the places of orders that left once they are this many, and most of it."""
+"""Up to this many places of orders that left are kept, however few are left (see `Level`)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -195,6 +196,7 @@ class Book:
 
     __slots__ = (
         "_due",
+        "_gone",
         "_ladders",
         "_opposite",
         "book_id",
@@ -229,7 +231,10 @@ class Book:
         bids, asks = Ladder(-1), Ladder(1)
         self._ladders = {"bid": bids, "ask": asks}
         self._opposite = {"bid": asks, "ask": bids}
-        self._due: Any = SortedList()  # (expires_at_ms, priority, order_id) of what can expire
+        self._due: list[tuple[int, int, str]] = []
+        """Heap of (expires_at_ms, priority, order_id); what left the book is dropped later."""
+        self._gone = 0
+        """How many of the heap may have left the book."""
 
     def side(self, side: str) -> Ladder:
         """The resting orders of a side."""
@@ -244,29 +249,46 @@ class Book:
         self.orders[order.order_id] = order
         self._ladders[order.side].append(order)
         if order.expires_at_ms:
-            self._due.add((order.expires_at_ms, order.priority, order.order_id))
+            heappush(self._due, (order.expires_at_ms, order.priority, order.order_id))
 
     def remove(self, order: Order) -> None:
         """Take a resting order out."""
         del self.orders[order.order_id]
         self._ladders[order.side].remove(order)
         if order.expires_at_ms:
-            self._due.remove((order.expires_at_ms, order.priority, order.order_id))
+            self._gone += 1
+            if self._gone > _SPARSE and 2 * self._gone > len(self._due):
+                self._rebuild_due()
 
     def lower(self, order: Order, quantity: int) -> None:
         """Take some of what remains of a resting order, less than all; it keeps its place."""
         self._ladders[order.side].level(order.price_micros).quantity -= quantity
         order.remaining -= quantity
 
-    def next_expiry_ms(self) -> int | None:
-        """When the next resting order expires, None for never."""
-        return self._due[0][0] if self._due else None
+    def next_to_expire(self) -> Order | None:
+        """The resting order that expires first, by expiry time then priority; None for none."""
+        while self._due:
+            _, priority, order_id = self._due[0]
+            order = self.orders.get(order_id)
+            if order is not None and order.priority == priority:
+                return order
+            heappop(self._due)
+            self._gone -= 1
+        return None
 
-    def due(self, at_ms: int) -> list[Order]:
-        """What has expired at a time, by expiry time then priority (M1)."""
-        if not self._due or self._due[0][0] > at_ms:
-            return []
-        return [self.orders[order_id] for _, _, order_id in self._due.irange(None, (at_ms + 1,))]
+    def _rebuild_due(self) -> None:
+        """Drop from the heap what left the book.
+
+        It happens when that is half of the heap, so it costs each removal a constant. Taking an
+        order out of the middle at once would cost every cancel a search through cold memory.
+        """
+        self._due = [
+            (order.expires_at_ms, order.priority, order.order_id)
+            for order in self.orders.values()
+            if order.expires_at_ms
+        ]
+        heapify(self._due)
+        self._gone = 0
 
     def header_text(self) -> str:
         """The header row: version, time, sequence, halted, top, book_minimum."""

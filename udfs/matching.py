@@ -26,7 +26,6 @@ from udfs.ids import event_id
 from udfs.machine import Command, Fact, Machine, Outgoing, Step
 
 Body = Mapping[str, Any]
-_NONE: Final[frozenset[str]] = frozenset()
 
 
 def apply(book: Book, command: Command, at_ms: int) -> Step:
@@ -52,7 +51,8 @@ def apply(book: Book, command: Command, at_ms: int) -> Step:
         turn.close_expired()
         handle(turn, body or {})
         turn.step.writes[HEADER_KEY] = book.header_text()
-    turn.step.wake_at_ms = book.next_expiry_ms()
+    first = book.next_to_expire()
+    turn.step.wake_at_ms = first.expires_at_ms if first else None
     return turn.step
 
 
@@ -72,16 +72,15 @@ class Plan(NamedTuple):
     """Why the rest is closed; None when it rests, or when there is none (M7)."""
 
 
-def _plan(book: Book, order: Order, now_ms: int, gone: frozenset[str] = _NONE) -> Plan:
+def _plan(book: Book, order: Order, now_ms: int) -> Plan:
     """The plan of an order that enters (M3 to M7).
 
     Args:
         book: the book, unchanged.
         order: what enters; its `remaining` is what it wants.
-        now_ms: the book's time.
-        gone: ids of resting orders to take as closed already.
+        now_ms: the book's time, or a later one to look ahead.
     """
-    fills, own, rest, stopped = _pass(book, order, now_ms, gone)
+    fills, own, rest, stopped = _pass(book, order, now_ms)
     if order.time_in_force == "FOK" and rest:
         return Plan([], [], order.remaining, "fok")
     if _misses_minimum(order, rest):
@@ -105,13 +104,13 @@ def _closing_reason(order: Order, rest: int, stopped: bool) -> CloseReason | Non
 
 
 def _pass(
-    book: Book, order: Order, now_ms: int, gone: frozenset[str]
+    book: Book, order: Order, now_ms: int
 ) -> tuple[list[tuple[Order, int]], list[Order], int, bool]:
     """One pass over the crossing levels, best first (M3, M5): fills, own orders, rest, stopped."""
     fills: list[tuple[Order, int]] = []
     own: list[Order] = []
     rest = order.remaining
-    for eligible in _eligible_levels(book, order, now_ms, gone):
+    for eligible in _eligible_levels(book, order, now_ms):
         mine = [other for other in eligible if other.account_id == order.account_id]
         if mine:
             if order.self_trade != "cancel_oldest":
@@ -128,15 +127,13 @@ def _pass(
     return fills, own, rest, False
 
 
-def _eligible_levels(
-    book: Book, order: Order, now_ms: int, gone: frozenset[str] = _NONE
-) -> Iterator[list[Order]]:
+def _eligible_levels(book: Book, order: Order, now_ms: int) -> Iterator[list[Order]]:
     """The eligible orders of each crossing level that has any, best level first (E, M3)."""
     eligible_at = _eligible_asks if order.side == "bid" else _eligible_bids
     for level in book.opposite(order.side).crossing(order.price_micros):
         eligible = eligible_at(level, order, now_ms)
-        if gone:
-            eligible = [other for other in eligible if other.order_id not in gone]
+        if now_ms > book.now_ms:  # looking ahead: what expires by then will be gone (M1)
+            eligible = [other for other in eligible if not _is_expired(other, now_ms)]
         if eligible:
             yield eligible
 
@@ -166,9 +163,9 @@ def _eligible_bids(level: Level, ask: Order, now_ms: int) -> list[Order]:
     ]
 
 
-def _would_trade(book: Book, order: Order, now_ms: int, gone: frozenset[str] = _NONE) -> bool:
+def _would_trade(book: Book, order: Order, now_ms: int) -> bool:
     """Whether a post-only order meets a crossing eligible order, own ones included (M2)."""
-    return order.post_only and any(_eligible_levels(book, order, now_ms, gone))
+    return order.post_only and any(_eligible_levels(book, order, now_ms))
 
 
 def _is_expired(order: Order, now_ms: int) -> bool:
@@ -215,7 +212,8 @@ class _Turn:
 
     def close_expired(self) -> None:
         """Close what rests and has expired (M1)."""
-        for order in self.book.due(self.book.now_ms):
+        book = self.book
+        while (order := book.next_to_expire()) and order.expires_at_ms <= book.now_ms:
             self.close(order, "expired")
 
     def create(self, order: Order) -> None:
@@ -402,15 +400,14 @@ def _place(turn: _Turn, body: Body) -> None:
         turn.enter(order, plan)
 
 
-def _placement_refusal(
-    book: Book, order: Order, now_ms: int, gone: frozenset[str] = _NONE
-) -> tuple[RejectCode, str] | None:
+def _placement_refusal(book: Book, order: Order, now_ms: int) -> tuple[RejectCode, str] | None:
     """Why a book refuses an order: its key (O2), a halt (H1), post-only (M2)."""
-    if order.order_id in book.orders and order.order_id not in gone:
+    same = book.orders.get(order.order_id)
+    if same is not None and not _is_expired(same, now_ms):
         return "ORDER_KEY_REUSED", f"order {order.order_id} is open in {book.book_id} (O2)"
     if book.halted:
         return _halted(book)
-    if not _is_expired(order, now_ms) and _would_trade(book, order, now_ms, gone):
+    if not _is_expired(order, now_ms) and _would_trade(book, order, now_ms):
         return _post_only(order)
     return None
 
@@ -575,14 +572,13 @@ def preview(book: Book, account_id: str, order: Body, at_ms: int) -> Preview:
         at_ms: the time; the book's own where that is later.
     """
     now_ms = max(book.now_ms, at_ms)
-    gone = frozenset(expired.order_id for expired in book.due(now_ms))
     entrant = Order.placed(account_id, order)
-    refusal = _placement_refusal(book, entrant, now_ms, gone)
+    refusal = _placement_refusal(book, entrant, now_ms)
     if refusal:
         return Preview([], 0, 0, 0, refusal[0], None)
     if _is_expired(entrant, now_ms):
         return Preview([], 0, 0, 0, None, "expired")
-    return _previewed(entrant, _plan(book, entrant, now_ms, gone))
+    return _previewed(entrant, _plan(book, entrant, now_ms))
 
 
 def _previewed(entrant: Order, plan: Plan) -> Preview:
