@@ -16,7 +16,7 @@ COLUMNS: output.Columns = {
     "state": "state",
     "port": "port",
     "process": "pid",
-    "memory": lambda row: megabytes(row["memory_bytes"]),
+    "memory": lambda row: megabytes(row["memory_bytes"]) if row["memory_bytes"] else "",
     "up": lambda row: uptime(row["uptime_seconds"]),
     "note": "message",
 }
@@ -81,7 +81,7 @@ def print_links(console: Console, opened: Session) -> None:
 
 def megabytes(amount_bytes: int) -> str:
     """Memory in MB, for people."""
-    return f"{amount_bytes / 1e6:,.0f} MB" if amount_bytes else ""
+    return f"{amount_bytes / 1e6:,.0f} MB"
 
 
 def uptime(seconds: float) -> str:
