@@ -62,7 +62,7 @@ def _log_to_stderr(settings: Settings) -> None:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         stream=sys.stderr,
     )
-    for chatty in ("httpx", "httpcore", "py4j", "apache_beam"):
+    for chatty in ("httpx", "httpx2", "httpcore", "py4j", "apache_beam"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -9,7 +9,6 @@ from confluent_kafka import (
     Consumer,
     KafkaError,
     KafkaException,
-    Message,
     Producer,
     TopicPartition,
 )
@@ -17,8 +16,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from jobs.refused import Refused
-from schemas import contract, names
-from schemas.codec import Codec
+from schemas import contract
 from schemas.settings import Settings
 
 TIMEOUT_SECONDS: Final = 10.0
@@ -56,7 +54,10 @@ def consumer(settings: Settings, group: str) -> Consumer:
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "enable.partition.eof": False,
-            "max.poll.interval.ms": 300_000,
+            # A store may be down for long; the consumer waits with it and keeps its partitions.
+            "max.poll.interval.ms": 86_400_000,
+            # A killed consumer's partitions are free again this soon.
+            "session.timeout.ms": 10_000,
             # Room for a batch of each partition, not librdkafka's 64 MB of read-ahead.
             "queued.max.messages.kbytes": 16_384,
         }
@@ -137,27 +138,14 @@ def from_the_start(topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(count)]
 
 
-def dead_letter(codec: Codec, reader: str, message: Message, reason: str) -> bytes:
-    """The dead letter of a record that cannot be read, encoded."""
-    letter = {
-        "reader": reader,
-        "topic": message.topic(),
-        "partition": message.partition(),
-        "offset": message.offset(),
-        "key": message.key(),
-        "value": message.value(),
-        "reason": reason,
-        "occurred_at_ms": message.timestamp()[1],
-    }
-    return codec.encoder(names.DEAD_LETTERS)(letter)
-
-
 def _common(settings: Settings) -> dict[str, Any]:
     return {
         "bootstrap.servers": settings.text("KAFKA_BOOTSTRAP"),
         "client.id": "gpubroker-jobs",
         "error_cb": _log_error,
-        "log_level": 3,
+        # What goes wrong comes to error_cb; librdkafka would also print every attempt.
+        "log_level": 0,
+        "reconnect.backoff.max.ms": 2_000,
     }
 
 

@@ -16,6 +16,7 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 
+from jobs.dead_letters import dead_letter
 from schemas import contract, names
 from schemas.codec import Codec, UnreadableRecord
 from udfs.machine import Machine, Step
@@ -173,14 +174,14 @@ class KeyedMachine(KeyedProcessFunction):
 
     def _dead_letter(self, reason: str, key: str, value: Iterable[Any]) -> Row:
         data, at_ms, partition, offset = value
-        letter = {
-            "reader": self._job.name,
-            "topic": self._job.log,
-            "partition": partition,
-            "offset": offset,
-            "key": key.encode(),
-            "value": data,
-            "reason": reason,
-            "occurred_at_ms": at_ms,
-        }
+        letter = dead_letter(
+            self._job.name,
+            reason,
+            topic=self._job.log,
+            partition=partition,
+            offset=offset,
+            key=key.encode(),
+            value=data,
+            at_ms=at_ms,
+        )
         return self._row(names.DEAD_LETTERS, key, letter)

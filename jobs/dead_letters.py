@@ -1,0 +1,34 @@
+"""What becomes of a record that cannot be read or applied: a dead letter with its coordinates."""
+
+from typing import Any, Final
+
+MAX_BYTES: Final = 524_288
+"""Of a record's value, so that a letter is never too long for the log that it goes to."""
+MAX_REASON: Final = 1_000
+
+
+def dead_letter(
+    reader: str,
+    reason: str,
+    *,
+    topic: str,
+    partition: int,
+    offset: int,
+    key: bytes | None,
+    value: bytes | None,
+    at_ms: int,
+) -> dict[str, Any]:
+    """A `DeadLetter`; of a very long value only the beginning, and the reason then says so."""
+    if value is not None and len(value) > MAX_BYTES:
+        reason = f"(the first {MAX_BYTES} of {len(value)} bytes) {reason}"
+        value = value[:MAX_BYTES]
+    return {
+        "reader": reader,
+        "topic": topic,
+        "partition": partition,
+        "offset": offset,
+        "key": key,
+        "value": value,
+        "reason": reason[:MAX_REASON],
+        "occurred_at_ms": at_ms,
+    }

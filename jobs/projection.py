@@ -1,0 +1,260 @@
+"""Writes facts to the views: ClickHouse for history, Redis for now.
+
+Plain consumers, one group per store so that neither stalls the other: take a batch, write it, then
+commit the offsets. A store that is down is waited for; nothing is skipped, and what is written
+twice is one row all the same.
+"""
+
+import logging
+import signal
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple, Protocol
+
+import redis
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from confluent_kafka import Consumer, KafkaException, Message, Producer
+from redis.exceptions import RedisError
+
+from jobs import contract as servers
+from jobs import kafka, rows
+from jobs.dead_letters import dead_letter
+from schemas import contract, names, views
+from schemas.codec import Codec, Decoder, UnreadableRecord
+from schemas.settings import Settings
+
+READER: Final = "projection"
+IDLE_SECONDS: Final = 0.5
+FIRST_WAIT_SECONDS: Final = 0.25
+LONGEST_WAIT_SECONDS: Final = 10.0
+_LOG = logging.getLogger(__name__)
+_UNREACHABLE: Final = (ClickHouseError, RedisError, OSError)
+
+
+class Fact(NamedTuple):
+    """A decoded record and its topic."""
+
+    topic: str
+    record: dict[str, Any]
+
+
+class Store(Protocol):
+    """Where a group writes, and how large its batches are."""
+
+    name: str
+    max_records: int
+    linger_seconds: float
+
+    def write(self, facts: list[Fact]) -> None:
+        """Write a batch, whole or again."""
+        ...
+
+
+class ClickHouse:
+    """One insert per table and batch, column by column."""
+
+    name = "clickhouse"
+    max_records = 5_000
+    linger_seconds = 0.3
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        """Connect when there is something to write, with this function."""
+        self._connect = connect
+        self._client: Any = None
+        self._inserts: dict[str, Any] = {}
+
+    def write(self, facts: list[Fact]) -> None:
+        by_topic: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for topic, record in facts:
+            by_topic[topic].append(record)
+        for topic, records in by_topic.items():
+            self._insert(topic, list(rows.columns(topic, records).values()))
+
+    def _insert(self, topic: str, columns: list[list[Any]]) -> None:
+        if self._client is None:
+            self._client = self._connect()
+        if topic not in self._inserts:
+            self._inserts[topic] = self._client.create_insert_context(
+                rows.tables()[topic], rows.column_names(topic), column_oriented=True
+            )
+        insert = self._inserts[topic]
+        insert.data = columns
+        try:
+            self._client.insert(context=insert)
+        finally:
+            insert.data = None
+
+
+class Redis:
+    """One pipeline of folds a batch."""
+
+    name = "redis"
+    max_records = 1_000
+    linger_seconds = 0.01
+
+    def __init__(self, client: "redis.Redis") -> None:
+        """Use this client."""
+        self._client = client
+        self._fold = client.register_script(views.FOLD)
+
+    def write(self, facts: list[Fact]) -> None:
+        folds = [fold for topic, record in facts for fold in rows.folds(topic, record)]
+        if not folds:
+            return
+        pipeline = self._client.pipeline(transaction=False)
+        for fold in folds:
+            self._fold(keys=[fold.key], args=fold.arguments(), client=pipeline)
+        pipeline.execute()
+
+
+class Projector:
+    """Moves the facts of one consumer group into one store."""
+
+    def __init__(
+        self,
+        store: Store,
+        consumer: Consumer,
+        producer: Producer,
+        codec: Codec,
+        stop: threading.Event,
+    ) -> None:
+        """Make a projector; `stop` ends it between two batches, or while a store is down."""
+        self._store = store
+        self._consumer = consumer
+        self._producer = producer
+        self._stop = stop
+        self._decoders: dict[str, Decoder] = {topic: codec.decoder(topic) for topic in topics()}
+        self._letter = codec.encoder(names.DEAD_LETTERS)
+
+    def run(self) -> None:
+        """Project until stopped."""
+        self._consumer.subscribe(topics())
+        try:
+            while not self._stop.is_set():
+                if batch := self._batch():
+                    self._project(batch)
+        finally:
+            self._consumer.close()
+
+    def _batch(self) -> list[Message]:
+        """The next records: none after an idle while, else what comes within the linger time."""
+        first = self._consumer.poll(IDLE_SECONDS)
+        if first is None:
+            return []
+        more = self._consumer.consume(self._store.max_records - 1, self._store.linger_seconds)
+        return [message for message in (first, *more) if not _is_error(message)]
+
+    def _project(self, batch: list[Message]) -> None:
+        facts = list(self._decoded(batch))
+        self._producer.flush()
+        if self._write(facts):
+            self._commit()
+
+    def _decoded(self, batch: list[Message]) -> Iterable[Fact]:
+        for message in batch:
+            topic = str(message.topic())
+            try:
+                yield Fact(topic, self._decoders[topic](message.value()))
+            except UnreadableRecord as error:
+                self._set_aside(message, str(error))
+
+    def _set_aside(self, message: Message, reason: str) -> None:
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        _LOG.warning(
+            "%s: dead letter: %s %s@%s: %s", self._store.name, topic, partition, offset, reason
+        )
+        letter = dead_letter(
+            reader,
+            reason,
+            topic=str(topic),
+            partition=partition or 0,
+            offset=offset or 0,
+            key=message.key(),
+            value=message.value(),
+            at_ms=message.timestamp()[1],
+        )
+        self._producer.produce(names.DEAD_LETTERS, value=self._letter(letter))
+
+    def _write(self, facts: list[Fact]) -> bool:
+        """Write, and again until it is written; False if stopped before that."""
+        wait_seconds = FIRST_WAIT_SECONDS
+        while True:
+            try:
+                self._store.write(facts)
+            except _UNREACHABLE as error:
+                _LOG.warning(
+                    "%s: %d facts wait, again in %.1f s: %s",
+                    *(self._store.name, len(facts), wait_seconds, error),
+                )
+            else:
+                return True
+            if self._stop.wait(wait_seconds):
+                return False
+            wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
+
+    def _commit(self) -> None:
+        """Commit what was taken; if that fails the batch comes again, and changes nothing."""
+        try:
+            self._consumer.commit(asynchronous=False)
+        except KafkaException as error:
+            _LOG.warning("%s: offsets not committed: %s", self._store.name, error.args[0].str())
+
+
+def topics() -> list[str]:
+    """The topics that the projection reads."""
+    return [topic.name for topic in contract.topics().values() if READER in topic.readers]
+
+
+def run(settings: Settings) -> None:
+    """Project into both stores until SIGTERM or SIGINT; then finish the batches at hand.
+
+    Raises:
+        RegistryRefused: the schema registry does not answer or does not know our schemas.
+    """
+    codec = servers.codec(settings)
+    producer = kafka.producer(settings)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    stores: tuple[Store, ...] = (
+        ClickHouse(lambda: servers.clickhouse(settings)),
+        Redis(redis.Redis.from_url(settings.text("REDIS_URL"), decode_responses=True)),
+    )
+    failures: list[BaseException] = []
+    threads = [_start(store, settings, producer, codec, stop, failures) for store in stores]
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def _start(
+    store: Store,
+    settings: Settings,
+    producer: Producer,
+    codec: Codec,
+    stop: threading.Event,
+    failures: list[BaseException],
+) -> threading.Thread:
+    """A thread per store; if one fails by a fault of ours, the process ends and says so."""
+
+    def project() -> None:
+        try:
+            consumer = kafka.consumer(settings, f"{READER}-{store.name}")
+            Projector(store, consumer, producer, codec, stop).run()
+        except BaseException as error:
+            failures.append(error)
+            stop.set()
+
+    thread = threading.Thread(target=project, name=f"{READER}-{store.name}")
+    thread.start()
+    return thread
+
+
+def _is_error(message: Message) -> bool:
+    """Errors that pass, like a broker that restarts; librdkafka goes on by itself."""
+    error = message.error()
+    if error is not None:
+        _LOG.warning("Kafka: %s", error.str())
+    return error is not None
