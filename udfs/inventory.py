@@ -6,6 +6,7 @@ prices, commands or facts; `udfs.admission` decides, this keeps every GPU in exa
 """
 
 from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -118,8 +119,10 @@ class Pool:
             nodes.remove(node_id)
             if not nodes:
                 del self._by_free[before]
-        if after:
-            self._by_free.setdefault(after, SortedList()).add(node_id)
+        if after and after in self._by_free:
+            self._by_free[after].add(node_id)
+        elif after:
+            self._by_free[after] = SortedList([node_id])
 
     def choose(self, quantity: int) -> list[tuple[str, int]]:
         """Nodes and how many GPUs of each, at most `free` in all (K2).
@@ -169,8 +172,8 @@ class Inventory:
         self.nodes: dict[str, Node] = {}
         self.changed: dict[str, Node] = {}
         """Nodes changed since whoever reports them emptied this."""
-        self._pools: dict[tuple[str, str], Pool] = {}
-        self._backings: dict[str, Backing] = {}
+        self._pools: defaultdict[tuple[str, str], Pool] = defaultdict(Pool)
+        self._backings: defaultdict[str, Backing] = defaultdict(Backing)
         self._leases: dict[str, list[str]] = {}
         self._ends: list[tuple[int, str]] = []
 
@@ -255,7 +258,7 @@ class Inventory:
         return self._ends[0][0] if self._ends else None
 
     def _back(self, order_id: str, node: Node, slots: int) -> None:
-        backing = self._backings.setdefault(order_id, Backing())
+        backing = self._backings[order_id]
         entry = (node.rank, node.node_id)
         position = bisect_left(backing.nodes, entry)
         if position == len(backing.nodes) or backing.nodes[position] != entry:
@@ -293,8 +296,7 @@ class Inventory:
         self.changed[node.node_id] = node
         free = node.idle.bit_count() if node.rank == USABLE else 0
         if free != node.listed:
-            pool = self._pools.setdefault((node.gpu_type, node.region), Pool())
-            pool.move(node.node_id, node.listed, free)
+            self._pools[node.gpu_type, node.region].move(node.node_id, node.listed, free)
             node.listed = free
 
 

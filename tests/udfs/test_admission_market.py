@@ -7,7 +7,6 @@ moments, and both must give the same bytes (market-rules.md B2, K8).
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
-from zlib import crc32
 
 import hypothesis.strategies as st
 from hypothesis import settings
@@ -30,8 +29,8 @@ from tests.udfs.account_builders import (
 from udfs import admission, matching
 from udfs.machine import Command, Step
 
-LIMIT_MICROS = 60_000_000
-GPUS = (1, 2, 4)
+LIMIT_MICROS = 120_000_000
+GPUS = (4, 8, 8)
 
 
 class Log:
@@ -80,24 +79,29 @@ class Market:
         self.seats = {account_id: Seat(account_id) for account_id in (SELLER, BUYER)}
         self.book = matching.MACHINE.empty(BOOK)
         self.logs = {machine: Log() for machine in (SELLER, BUYER, BOOK)}
+        self.sent_to: dict[str, list[Command]] = {machine: [] for machine in self.logs}
         self.trades: dict[str, dict[str, Any]] = {}
         self.sent = 0
         for account_id in self.seats:
             self._open(account_id)
 
     def _open(self, account_id: str) -> None:
-        limits = {"max_open_orders": 6, "max_notional_micros": LIMIT_MICROS}
+        limits = {"max_open_orders": 20, "max_notional_micros": LIMIT_MICROS}
         standing = {"provider": True, "verified": True, **limits}
         self.send(account_id, "set_account", standing)
-        for number, gpus in enumerate(GPUS):
-            node = {"node_id": f"n{number}", "gpu_type": "H100", "region": US, "gpu_count": gpus}
-            self.send(account_id, "register_node", node)
+        for gpus in GPUS:
+            self.add_node(account_id, gpus)
         self.drain()
+
+    def add_node(self, account_id: str, gpus: int) -> None:
+        node = {"node_id": f"n{self.sent:04}", "gpu_type": "H100", "region": US, "gpu_count": gpus}
+        self.send(account_id, "register_node", node)
 
     def send(self, machine: str, kind: str, body: Any = None, **header: Any) -> None:
         self.sent += 1
         command = {"kind": kind, "command_id": f"c{self.sent}", kind: body, **header}
         self.logs[machine].ahead.append(command)
+        self.sent_to[machine].append(command)
 
     def deliver(self, machine: str) -> None:
         """The machine reads one record of its log."""
@@ -134,10 +138,8 @@ class Market:
 
 accounts = st.sampled_from([SELLER, BUYER])
 machines = st.sampled_from([SELLER, BUYER, BOOK])
-keys = st.sampled_from(["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8"])
-prices = st.sampled_from([1_000_000, 2_000_000, 3_000_000])
-quantities = st.integers(1, 7)
-node_ids = st.sampled_from(["n0", "n1", "n2", "n3"])
+picks = st.integers(0, 99)
+prices = st.sampled_from([1_000_000, 1_500_000])
 node_changes = st.sampled_from(
     [
         ("set_node_health", {"health": "offline"}),
@@ -146,7 +148,6 @@ node_changes = st.sampled_from(
         ("set_node_maintenance", {"maintenance": True}),
         ("set_node_maintenance", {"maintenance": False}),
         ("remove_node", {}),
-        ("register_node", {"gpu_type": "H100", "region": US, "gpu_count": 3}),
     ]
 )
 
@@ -158,44 +159,72 @@ class AccountsAndBook(RuleBasedStateMachine):
         super().__init__()
         self.market = Market()
 
-    @rule(
-        account=accounts,
-        key=keys,
-        side=st.sampled_from(["bid", "ask"]),
-        quantity=quantities,
-        price=prices,
-        hours=st.integers(1, 3),
-        time_in_force=st.sampled_from(["GTC", "GTC", "GTC", "IOC", "FOK"]),
-        post_only=st.sampled_from([False, False, False, True]),
-        self_trade=st.sampled_from(["cancel_newest", "cancel_oldest"]),
-    )
-    def place(
-        self, account: str, key: str, side: str, price: int, hours: int, **fields: Any
-    ) -> None:
-        longest = {"duration_seconds": (3 if side == "ask" else hours) * HOUR_S}
-        body = order(f"{account}/{key}", side, price_micros=price, **longest, **fields)
-        body["digest"] = f"{crc32(str(body).encode()):016x}"
+    def place(self, account: str, **fields: Any) -> None:
+        body = order(f"{account}/{self.market.sent}", **fields)
         self.market.send(account, "place_order", body)
 
-    @rule(account=accounts, key=keys)
-    def cancel(self, account: str, key: str) -> None:
-        self.market.send(account, "cancel_order", {"order_id": f"{account}/{key}"})
+    @rule(
+        account=accounts,
+        quantity=st.integers(1, 6),
+        price_micros=prices,
+        time_in_force=st.sampled_from(["GTC", "GTC", "GTC", "IOC", "FOK"]),
+        post_only=st.sampled_from([False, False, False, True]),
+    )
+    def ask(self, account: str, **fields: Any) -> None:
+        self.place(account, side="ask", duration_seconds=3 * HOUR_S, **fields)
 
     @rule(
         account=accounts,
-        key=keys,
+        quantity=st.integers(1, 6),
+        price_micros=prices,
+        hours=st.integers(1, 3),
+        self_trade=st.sampled_from(["cancel_newest", "cancel_oldest"]),
+    )
+    def bid(self, account: str, hours: int, **fields: Any) -> None:
+        self.place(account, side="bid", duration_seconds=hours * HOUR_S, **fields)
+
+    @rule(account=accounts, pick=picks)
+    def place_again(self, account: str, pick: int) -> None:
+        again = [
+            command for command in self.market.sent_to[account] if command["kind"] == "place_order"
+        ]
+        if again:
+            self.market.logs[account].ahead.append(again[pick % len(again)])
+
+    @rule(account=accounts, pick=picks)
+    def cancel(self, account: str, pick: int) -> None:
+        self.market.send(account, "cancel_order", {"order_id": self.known(account, pick)})
+
+    @rule(
+        account=accounts,
+        pick=picks,
         quantity=st.integers(0, 9),
         price_micros=st.one_of(st.just(0), prices),
     )
-    def amend(self, account: str, key: str, **change: int) -> None:
-        self.market.send(account, "amend_order", {"order_id": f"{account}/{key}", **change})
+    def amend(self, account: str, pick: int, **change: int) -> None:
+        body = {"order_id": self.known(account, pick), **change}
+        self.market.send(account, "amend_order", body)
 
-    @rule(account=accounts, node_id=node_ids, change=node_changes)
-    def change_node(self, account: str, node_id: str, change: tuple[str, Any]) -> None:
+    def known(self, account: str, pick: int) -> str:
+        """An order that the account thinks open, or one that it never saw."""
+        open_orders = list(self.market.seats[account].live.orders)
+        return open_orders[pick % len(open_orders)] if open_orders else "unknown"
+
+    @rule(account=accounts, pick=picks, change=node_changes)
+    def change_node(self, account: str, pick: int, change: tuple[str, Any]) -> None:
         kind, fields = change
-        self.market.send(account, kind, {"node_id": node_id, **fields})
+        nodes = self.market.seats[account].live.inventory.nodes
+        busy = [node_id for node_id, node in nodes.items() if node.held]
+        chosen = busy if busy and pick % 4 else list(nodes)
+        if chosen:
+            node_id = chosen[pick % len(chosen)]
+            self.market.send(account, kind, {"node_id": node_id, **fields})
 
-    @rule(kind=st.sampled_from(["halt_book", "resume_book", "resume_book"]))
+    @rule(account=accounts, gpus=st.integers(1, 5))
+    def add_node(self, account: str, gpus: int) -> None:
+        self.market.add_node(account, gpus)
+
+    @rule(kind=st.sampled_from(["halt_book", "resume_book", "resume_book", "resume_book"]))
     def halt(self, kind: str) -> None:
         self.market.send(BOOK, kind)
 
@@ -208,6 +237,11 @@ class AccountsAndBook(RuleBasedStateMachine):
     @rule(machine=machines, count=st.integers(1, 6))
     def deliver(self, machine: str, count: int) -> None:
         for _ in range(count):
+            self.market.deliver(machine)
+
+    @rule(machine=machines)
+    def deliver_all(self, machine: str) -> None:
+        for _ in range(len(self.market.logs[machine].ahead)):
             self.market.deliver(machine)
 
     @rule()
@@ -294,5 +328,5 @@ def facts_of(order: Any) -> tuple[str, int, int, int]:
 
 TestAccountsAndBook = AccountsAndBook.TestCase
 TestAccountsAndBook.settings = settings(
-    max_examples=60, stateful_step_count=60, deadline=None, derandomize=True
+    max_examples=150, stateful_step_count=80, deadline=None, derandomize=True
 )
