@@ -3,12 +3,16 @@
 from typing import Any
 
 from udfs.ids import order_id
+from udfs.machine import Fact, Step
+from udfs.matching import MACHINE
 
 BOOK = "H100.ondemand"
 HOUR_S = 3600
 ALICE, BOB, CAROL, DAVE = (f"00000000-0000-4000-8000-00000000000{n}" for n in range(1, 5))
 
 Command = dict[str, Any]
+KEYS: dict[str, str] = {}
+"""The client key of every order id that was made here."""
 
 
 def command(
@@ -27,7 +31,9 @@ def command(
 
 def named(account_id: str, key: str) -> str:
     """The id of an account's order with this client key."""
-    return order_id(account_id, key)
+    name = order_id(account_id, key)
+    KEYS[name] = key
+    return name
 
 
 def place(
@@ -105,3 +111,49 @@ def halt() -> Command:
 
 def resume() -> Command:
     return command("resume_book")
+
+
+class Market:
+    """A book that is handed commands and tells its facts in short words, a millisecond each."""
+
+    def __init__(self, top: int = 0, book_minimum: int = 1, at_ms: int = 1_000) -> None:
+        self.book = MACHINE.empty(BOOK)
+        self.at_ms = at_ms
+        self.step = Step()
+        self(set_book(top, book_minimum))
+
+    def __call__(self, sent: Command, at_ms: int | None = None) -> list[tuple[Any, ...]]:
+        """What a command did, as `told` says it."""
+        self.at_ms = self.at_ms + 1 if at_ms is None else at_ms
+        self.step = MACHINE.apply(self.book, sent, self.at_ms)
+        return [told(fact) for fact in self.step.facts]
+
+    def after(self, *commands: Command) -> "Market":
+        """The market after more commands."""
+        for sent in commands:
+            self(sent)
+        return self
+
+    def resting(self, side: str) -> list[tuple[str, int]]:
+        """Key and remaining of what rests on a side, best first, by priority."""
+        levels = self.book.side(side)
+        orders = [order for level in levels for order in level.orders.values()]
+        return [(KEYS[order.order_id], order.remaining) for order in orders]
+
+
+def told(fact: Fact) -> tuple[Any, ...]:
+    """A fact in short: its verb, keys instead of ids, and what matters of the rest."""
+    kind, record = fact
+    if kind == "order_matched":
+        bid_key, ask_key = KEYS[record["bid_order_id"]], KEYS[record["ask_order_id"]]
+        return ("matched", bid_key, ask_key, record["quantity"], record["price_micros"])
+    verb = kind.removeprefix("order_")
+    fields = {
+        "created": (),
+        "amended": ("quantity", "price_micros", "remaining"),
+        "closed": ("reason", "remaining"),
+        "rejected": ("code",),
+        "book_status": ("status",),
+    }[verb]
+    key = (KEYS[record["order_id"]],) if "order_id" in record else ()
+    return (verb, *key, *(record[name] for name in fields))
