@@ -160,10 +160,9 @@ class Projector:
                 self._set_aside(message, str(error))
 
     def _set_aside(self, message: Message, reason: str) -> None:
+        reader = f"{READER}-{self._store.name}"
         topic, partition, offset = message.topic(), message.partition(), message.offset()
-        _LOG.warning(
-            "%s: dead letter: %s %s@%s: %s", self._store.name, topic, partition, offset, reason
-        )
+        _LOG.warning("%s set aside %s %s@%s: %s", reader, topic, partition, offset, reason)
         letter = dead_letter(
             reader,
             reason,
