@@ -135,6 +135,8 @@ class Service:
         insert = split_insert(statement)
         if not insert and not is_single(statement):
             raise EngineError(SYNTAX_ERROR, _text(SYNTAX_ERROR, "Multi-statements are not allowed"))
+        if insert and not account.may_write:
+            raise EngineError(READONLY, _text(READONLY, "INSERT: the user may only read"))
         if not account.may_write:
             return await self._engine.analyst.do(lambda lane: self._read(lane, query))
         if insert:

@@ -18,6 +18,7 @@ from stack.state import StackState
 
 POLL_SECONDS = 0.1
 FOLLOW_SECONDS = 0.3
+LAUNCH_SECONDS = 20.0
 DOWN_SECONDS = 240.0
 PATIENCE_SECONDS = 10.0
 
@@ -147,22 +148,21 @@ def _end_left_over(home: Path, progress: Progress) -> bool:
 
 
 def _launch(settings: Settings, names: list[str]) -> None:
-    """Starts the supervisor, detached, and waits until it has told its first state."""
+    """Starts the supervisor, detached, and waits until it, or one that was faster, is there."""
     home = settings.path("HOME")
-    state.path(home).unlink(missing_ok=True)
     log = state.logs(home) / "supervisor.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
+        launched = subprocess.run(
             [sys.executable, "-m", "stack.supervisor", *names],
             cwd=ROOT,
             env=python_environment(settings),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,
         )
-    while state.read(home) is None:
-        if process.poll() is not None and state.read(home) is None:
+    deadline = time.monotonic() + LAUNCH_SECONDS
+    while _living(home) is None:
+        if launched.returncode != 0 or time.monotonic() > deadline:
             raise NotStarted("the supervisor did not start:\n" + "\n".join(tail(log, 20)))
         time.sleep(POLL_SECONDS)
 
@@ -183,7 +183,7 @@ def _await_running(home: Path, progress: Progress) -> None:
             return
         if told.state == state.FAILED:
             raise NotStarted(told.message)
-        if told.state in (state.STOPPING, state.DOWN) and not told.message and not alive:
+        if told.state == state.DOWN:
             raise NotStarted("the stack was stopped while it started")
         if not alive:
             raise NotStarted(f"the supervisor died while it started; see {state.logs(home)}")

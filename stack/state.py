@@ -14,7 +14,7 @@ from typing import Any
 
 from stack.processes import Identity
 
-# Of the whole stack.
+# Of the whole stack; it is `running` when all is ready.
 STARTING, RUNNING, STOPPING, FAILED, DOWN = "starting", "running", "stopping", "failed", "down"
 # Of one program, besides `starting`, `stopping`, `failed` and `down`.
 WAITING, PREPARING, READY, DONE = "waiting", "preparing", "ready", "done"

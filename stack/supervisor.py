@@ -265,8 +265,15 @@ def _ended(child: Child) -> str:
 
 
 def main() -> None:
-    """Supervises the programs that the command line names, unless another already does."""
+    """Supervises the programs that the command line names, unless another already does.
+
+    Comes back at once: the supervisor itself is a grandchild, in a session of its own, that nobody
+    has to wait for.
+    """
     settings = from_environment()
+    if os.fork():
+        return
+    os.setsid()
     home = settings.path("HOME")
     with state.supervisor_lock(home) as alone:
         if alone:

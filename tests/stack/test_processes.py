@@ -1,0 +1,59 @@
+"""Processes by identity."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stack import processes
+from stack.processes import Identity
+from stack.program import Program
+
+# A leader that leaves a child behind, deaf to TERM, and dies at once.
+ORPHANING = "trap '' TERM; sleep 300 & echo started"
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Iterator[int]:
+    descriptor = os.open(tmp_path / "output", os.O_WRONLY | os.O_CREAT)
+    yield descriptor
+    os.close(descriptor)
+
+
+def shell(script: str, output: int) -> tuple[subprocess.Popen[bytes], Identity]:
+    environment = {"PATH": os.defpath}
+    process = processes.start(Program("p", ("sh", "-c", script), environment=environment), output)
+    return process, processes.identify(process.pid)
+
+
+def test_another_process_with_the_same_number_is_not_the_one_that_was_seen(output: int) -> None:
+    process, identity = shell("sleep 300", output)
+    assert identity.find() is not None
+    assert Identity(identity.pid, identity.born - 60).find() is None
+    processes.end([identity], 5)
+    process.wait()
+    assert identity.find() is None
+
+
+def test_what_a_dead_leader_left_behind_is_found_and_ended(output: int) -> None:
+    process, identity = shell(ORPHANING, output)
+    process.wait(5)
+    (orphan,) = processes.family(identity)
+    assert orphan.name() == "sleep"
+    processes.end([identity], 0.2)
+    assert processes.family(identity) == []
+
+
+def test_the_whole_group_gets_the_stop_signal(output: int) -> None:
+    process, identity = shell("sleep 300 & sleep 300", output)
+    deadline = time.monotonic() + 5
+    while len(processes.family(identity)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    processes.ask_to_end(identity, Program("p", ()).stop_signal)
+    process.wait(5)
+    while processes.family(identity) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert processes.family(identity) == []

@@ -1,0 +1,122 @@
+"""The servers themselves: what `up`, `status` and `down` promise, on real processes."""
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+import stack
+from schemas.settings import Settings, from_environment
+from stack import processes, state
+from tests.stack_fixture import real_stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+def belongs_to(home: Path) -> list[psutil.Process]:
+    """Every process whose command line names the state folder."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(home) in part for part in process.info["cmdline"] or ())
+    ]
+
+
+def register(settings: Settings, subject: str) -> int:
+    schema = f'{{"type": "record", "name": "{subject}", "fields": []}}'
+    url = f"{settings.text('REGISTRY_URL')}/subjects/{subject}/versions"
+    return int(httpx.post(url, json={"schema": schema}).raise_for_status().json()["id"])
+
+
+def test_ids_of_schemas_survive_a_restart(tmp_path: Path) -> None:
+    with real_stack(tmp_path, ["registry"]) as settings:
+        first = {name: register(settings, name) for name in ("alpha", "beta", "gamma")}
+        assert len(set(first.values())) == 3
+        stack.down(settings, quiet)
+        stack.up(settings, ["registry"], quiet)
+        assert {name: register(settings, name) for name in reversed(first)} == first
+        url = f"{settings.text('REGISTRY_URL')}/schemas/ids/{first['beta']}"
+        assert '"beta"' in httpx.get(url).raise_for_status().json()["schema"]
+        assert register(settings, "delta") not in first.values()
+
+
+def test_all_servers_come_up_are_told_of_and_leave_no_process(tmp_path: Path) -> None:
+    with real_stack(tmp_path, "servers") as settings:
+        rows = stack.status(settings)
+        assert {row.name: row.state for row in rows} == dict.fromkeys(
+            (row.name for row in rows), state.READY
+        )
+        assert len(rows) == 7
+        assert all(row.memory_bytes > 1 << 20 and row.uptime_seconds > 0 for row in rows)
+        assert sum(row.memory_bytes for row in rows) < 4 << 30
+        overview = httpx.get(f"{settings.text('FLINK_URL')}/overview").json()
+        assert overview["slots-available"] == 8
+        families = [processes.family(each) for each in state.left(state.read(tmp_path))]
+    left = [process for family in families for process in family if process.is_running()]
+    assert left == []
+    assert belongs_to(tmp_path) == []
+    assert {row.state for row in stack.status(settings)} == {state.DOWN}
+
+
+def test_a_second_up_says_so_and_a_wider_one_is_refused(tmp_path: Path) -> None:
+    said: list[str] = []
+    with real_stack(tmp_path, ["redis"]) as settings:
+        pids = [row.pid for row in stack.status(settings)]
+        stack.up(settings, ["redis"], said.append)
+        assert said[0] == "already running"
+        assert [row.pid for row in stack.status(settings)] == pids
+        with pytest.raises(stack.StackError, match="the stack runs without kafka"):
+            stack.up(settings, ["kafka"], quiet)
+
+
+def test_what_a_killed_supervisor_left_is_ended_by_the_next_up(tmp_path: Path) -> None:
+    with real_stack(tmp_path, ["redis", "postgres"]) as settings:
+        before = {row.name: row.pid for row in stack.status(settings)}
+        told = state.read(tmp_path)
+        assert told is not None
+        os.kill(told.pid, signal.SIGKILL)
+        while told.supervisor.find():
+            pass
+        assert {row.state for row in stack.status(settings)} == {"orphan"}
+        stack.up(settings, ["redis", "postgres"], quiet)
+        after = {row.name: row.pid for row in stack.status(settings)}
+        assert not set(before.values()) & set(after.values())
+        assert not any(psutil.pid_exists(pid) for pid in before.values() if pid)
+
+
+def test_a_taken_port_is_named_with_its_owner_and_nothing_starts(tmp_path: Path) -> None:
+    settings = stack.on_free_ports(from_environment(), tmp_path)
+    with socket.create_server(("127.0.0.1", settings.port("REDIS_PORT"))):
+        with pytest.raises(stack.PortTaken) as refused:
+            stack.up(settings, ["redis"], quiet)
+        port = settings.port("REDIS_PORT")
+        assert f"port {port} of redis is taken by process {os.getpid()} (" in str(refused.value)
+    assert stack.status(settings) == []
+
+
+def test_a_server_that_cannot_start_is_quoted_and_leaves_nothing(tmp_path: Path) -> None:
+    settings = stack.on_free_ports(from_environment(), tmp_path)
+    (tmp_path / "redis" / "appendonly.aof").mkdir(parents=True)
+    with pytest.raises(
+        stack.NotStarted, match=r"redis ended with exit code 1.*\n.*appendonly\.aof"
+    ):
+        stack.up(settings, ["redis", "postgres"], quiet)
+    assert belongs_to(tmp_path) == []
+
+
+def test_where_everything_is_is_told_to_the_owner_alone(tmp_path: Path) -> None:
+    with real_stack(tmp_path, ["redis"]) as settings:
+        path = stack.environment_path(settings)
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert stack.read_environment(tmp_path).as_environment() == settings.as_environment()
+        assert any("Ready to accept connections" in line for line in stack.logs(settings, "redis"))
+        with pytest.raises(stack.StackError, match="no log of 'nope'; there are logs of redis"):
+            list(stack.logs(settings, "nope"))

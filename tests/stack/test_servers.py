@@ -1,0 +1,54 @@
+"""How the servers are configured, without starting any."""
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from schemas.settings import Settings
+from stack import flink, kafka, ports, postgres, redis
+
+SETTINGS = Settings({}).with_values(HOME="/srv/market", KAFKA_PORT="1092")
+
+
+def test_kafka_listens_on_loopback_alone_and_keeps_one_replica() -> None:
+    lines = kafka.properties(SETTINGS, Path("/srv/market/kafka")).splitlines()
+    assert "listeners=PLAINTEXT://127.0.0.1:1092,CONTROLLER://127.0.0.1:28093" in lines
+    assert "offsets.topic.replication.factor=1" in lines
+    assert "auto.create.topics.enable=false" in lines
+
+
+def test_flink_runs_python_in_the_taskmanager_and_keeps_its_checkpoints() -> None:
+    values = flink.configuration(SETTINGS, "--add-opens=x")
+    assert values["python.execution-mode"] == "thread"
+    assert values["execution.checkpointing.dir"] == "file:///srv/market/flink/checkpoints"
+    assert values["env.java.opts.all"] == "--add-opens=x"
+    hosts = ("rest.bind-address", "jobmanager.bind-host", "taskmanager.bind-host")
+    assert {values[key] for key in hosts} == {"127.0.0.1"}
+
+
+def test_the_socket_of_postgres_stays_below_the_systems_limit() -> None:
+    assert postgres.socket_folder(Path("/srv/market")) == Path("/srv/market/postgres-socket")
+    deep = postgres.socket_folder(Path("/srv") / ("x" * 100))
+    assert len(str(deep / ".s.PGSQL.5432")) <= 103
+    assert deep != postgres.socket_folder(Path("/srv") / ("y" * 100))
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("Redis server v=6.2.14 sha=40305114:0 malloc=libc bits=64", (6, 2, 14)),
+        ("Redis server v=7.0.15 sha=00000000:0", (7, 0, 15)),
+        ("no such thing", ()),
+    ],
+)
+def test_the_version_of_redis_is_read(answer: str, expected: tuple[int, ...]) -> None:
+    assert redis.version(answer) == expected
+
+
+def test_a_taken_port_is_named_with_its_owner() -> None:
+    me = psutil.Process(os.getpid())
+    text = ports.describe_taken("kafka", 28092, me)
+    assert text.startswith(f"port 28092 of kafka is taken by process {me.pid} (")
+    assert "cannot be seen" in ports.describe_taken("kafka", 28092, None)
