@@ -356,8 +356,10 @@ class MemoryRegistry:
         command = change_command(node, changes)
         return await self._send(node["account_id"], command) if command else None
 
-    async def remove_node(self, node_id: str) -> Registered:
-        node = self._nodes.pop(node_id)
+    async def remove_node(self, node_id: str) -> Registered | None:
+        node = self._nodes.pop(node_id, None)
+        if node is None:
+            return None
         return await self._send(node["account_id"], remove_node(node_id))
 
     async def catalogue(self) -> Catalogue:

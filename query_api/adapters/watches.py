@@ -24,8 +24,10 @@ class CommandWatch:
 
     async def next(self, timeout_seconds: float) -> ToldFact | None:
         deadline = self._clock.now_seconds() + timeout_seconds
+        delay = 0.002
         while (fact := self.arrived()) is None and self._clock.now_seconds() < deadline:
-            await self._clock.sleep(0.002)
+            await self._clock.sleep(delay)
+            delay = min(delay * 1.3, 0.02)
         return fact
 
 

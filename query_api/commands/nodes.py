@@ -59,6 +59,8 @@ async def remove_node(call: Call) -> Answer:
     """Remove a node; leases that run on it run to their end (market-rules.md K4)."""
     node = await find_node(call)
     removed = await call.ports.registrations.remove_node(node["id"])
+    if removed is None:
+        raise problems.not_found("node", node["id"])
     return await registered.answer(call.ports, removed, 200, {"success": True})
 
 

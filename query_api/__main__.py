@@ -1,0 +1,101 @@
+"""The processes of this package: `python -m query_api serve | relay | migrate | bootstrap`."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+import uvicorn
+
+from query_api import bootstrap, first_keys, migrate, relay
+from query_api.ports import Unavailable
+from schemas.settings import SettingError, Settings, from_environment
+
+
+def serve(settings: Settings) -> None:
+    """Serve HTTP until told to stop."""
+    uvicorn.run(
+        "query_api.bootstrap:service",
+        factory=True,
+        host=settings.text("HOST"),
+        port=settings.port("API_PORT"),
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        access_log=False,
+        log_level=settings.text("LOG_LEVEL").lower(),
+        timeout_graceful_shutdown=5,
+        server_header=False,
+    )
+
+
+def run_relay(settings: Settings) -> None:
+    """Relay registrations until told to stop."""
+    asyncio.run(_relay(settings))
+
+
+def run_migrations(settings: Settings) -> None:
+    """Bring PostgreSQL up to this code, once."""
+    for name in asyncio.run(_migrate(settings)):
+        print(f"applied {name}")
+
+
+def make_first_keys(settings: Settings) -> None:
+    """Make the first accounts and keys, once."""
+    print(asyncio.run(_first_keys(settings)))
+
+
+async def _relay(settings: Settings) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(stop, task.cancel)
+    with suppress(asyncio.CancelledError):
+        # A record is given up by nobody: the order of an account's registrations hangs on it.
+        async with bootstrap.open_log(settings, **{"message.timeout.ms": 0}) as log:
+            await relay.run(settings.text("POSTGRES_DSN"), log)
+
+
+async def _migrate(settings: Settings) -> list[str]:
+    async with bootstrap.open_log(settings) as log:
+        return await migrate.migrate(settings.text("POSTGRES_DSN"), log)
+
+
+async def _first_keys(settings: Settings) -> str:
+    async with bootstrap.open_ports(settings) as ports:
+        return str(await first_keys.bootstrap(ports, settings))
+
+
+COMMANDS: dict[str, Callable[[Settings], None]] = {
+    "serve": serve,
+    "relay": run_relay,
+    "migrate": run_migrations,
+    "bootstrap": make_first_keys,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one of the commands; 1 for what it refuses, with the reason in one line."""
+    parser = argparse.ArgumentParser(prog="python -m query_api", description=__doc__)
+    parser.add_argument("command", choices=COMMANDS)
+    command = parser.parse_args(arguments).command
+    try:
+        settings = from_environment()
+        logging.basicConfig(level=settings.text("LOG_LEVEL"), format=LOG_FORMAT)
+        COMMANDS[command](settings)
+    except (SettingError, migrate.MigrationRefused, first_keys.NotRelayed, LookupError) as error:
+        print(f"query_api {command}: {error}", file=sys.stderr)
+        return 1
+    except Unavailable as error:
+        print(f"query_api {command}: {error.dependency} cannot be reached", file=sys.stderr)
+        return 1
+    return 0
+
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

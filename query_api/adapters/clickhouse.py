@@ -1,0 +1,140 @@
+"""The views of everything, in ClickHouse, over its HTTP interface."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import httpx
+
+from query_api.ports import OrderFilter, Row, Unavailable
+from schemas.views import Order
+
+TIMEOUT_SECONDS = 5.0
+
+
+class ClickHouse:
+    """The port `History`."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def ping(self) -> None:
+        """Raise if it cannot be used."""
+        await self._rows("SELECT 1 AS one", {})
+
+    async def order(self, order_id: str) -> Order | None:
+        sql = f"SELECT {_ORDER} FROM orders WHERE order_id = {{order_id:String}} LIMIT 1"
+        rows = await self._rows(sql, {"order_id": order_id})
+        return _order(rows[0]) if rows else None
+
+    async def orders(self, wanted: OrderFilter) -> tuple[list[Order], int]:
+        where, values = _where(wanted)
+        counted = await self._rows(f"SELECT count() AS total FROM orders {where}", values)
+        after = ""
+        if wanted.before is not None:
+            after = "AND (created_at_ms, order_id) < ({at_ms:Int64}, {last:String})"
+            values |= {"at_ms": wanted.before[0], "last": wanted.before[1]}
+        rows = await self._rows(
+            f"SELECT {_ORDER} FROM orders {where} {after} "
+            "ORDER BY created_at_ms DESC, order_id DESC LIMIT {limit:UInt32}",
+            values | {"limit": wanted.limit},
+        )
+        return [_order(row) for row in rows], counted[0]["total"]
+
+    async def traded_quantity(self, order: Order) -> int:
+        sql = f"SELECT sum(quantity) AS traded FROM trades WHERE {_OF_ORDER}"
+        rows = await self._rows(sql, _order_values(order))
+        return int(rows[0]["traded"])
+
+    async def trades_of(self, order: Order, after_seq: int, limit: int) -> list[Row]:
+        sql = (
+            f"SELECT {_TRADE} FROM trades WHERE {_OF_ORDER} AND book_seq > {{after:Int64}} "
+            "ORDER BY book_seq LIMIT {limit:UInt32}"
+        )
+        return await self._rows(sql, _order_values(order) | {"after": after_seq, "limit": limit})
+
+    async def trades_in(self, book_id: str, before_seq: int | None, limit: int) -> list[Row]:
+        sql = (
+            f"SELECT {_TRADE} FROM trades WHERE book_id = {{book_id:String}} "
+            "AND book_seq < {before:Int64} ORDER BY book_seq DESC LIMIT {limit:UInt32}"
+        )
+        before = _LAST_SEQ if before_seq is None else before_seq
+        return await self._rows(sql, {"book_id": book_id, "before": before, "limit": limit})
+
+    async def trades_count(self, book_id: str | None = None) -> int:
+        where = "" if book_id is None else "WHERE book_id = {book_id:String}"
+        sql = f"SELECT count() AS trades FROM trades {where}"
+        rows = await self._rows(sql, {"book_id": book_id} if book_id else {})
+        return int(rows[0]["trades"])
+
+    async def nodes(self, node_ids: Sequence[str]) -> list[Row | None]:
+        sql = "SELECT * FROM nodes WHERE node_id IN {node_ids:Array(String)}"
+        rows = await self._rows(sql, {"node_ids": _array(node_ids)})
+        found = {row["node_id"]: row for row in rows}
+        return [found.get(node_id) for node_id in node_ids]
+
+    async def _rows(self, sql: str, values: Mapping[str, Any]) -> list[Row]:
+        params = {f"param_{name}": str(value) for name, value in values.items()}
+        try:
+            reply = await self._client.post(
+                "/", content=f"{sql} FORMAT JSONEachRow", params=params | _SETTINGS
+            )
+        except httpx.TransportError as error:
+            raise Unavailable("clickhouse") from error
+        if reply.status_code in (502, 503, 504):
+            raise Unavailable("clickhouse")
+        if reply.status_code != 200:
+            raise RuntimeError(f"ClickHouse refused a query: {reply.text[:500]}")
+        return [json.loads(line) for line in reply.text.splitlines()]
+
+
+def connect(url: str, user: str, password: str) -> httpx.AsyncClient:
+    """A client of ClickHouse's HTTP interface."""
+    return httpx.AsyncClient(
+        base_url=url,
+        headers={"X-ClickHouse-User": user, "X-ClickHouse-Key": password},
+        timeout=TIMEOUT_SECONDS,
+    )
+
+
+def _where(wanted: OrderFilter) -> tuple[str, dict[str, Any]]:
+    values: dict[str, Any] = {"account_id": wanted.account_id}
+    if not wanted.statuses:
+        return "WHERE account_id = {account_id:String}", values
+    values["statuses"] = _array(wanted.statuses)
+    where = "WHERE account_id = {account_id:String} AND status IN {statuses:Array(String)}"
+    return where, values
+
+
+def _array(words: Sequence[str]) -> str:
+    """An array of ids or names, which hold no quote."""
+    return "[" + ",".join(f"'{word}'" for word in words) + "]"
+
+
+def _order_values(order: Order) -> dict[str, Any]:
+    return {"order_id": order["order_id"], "book_id": order["book_id"]}
+
+
+def _order(row: Row) -> Order:
+    return cast(Order, row)
+
+
+_SETTINGS = {"output_format_json_quote_64bit_integers": "0"}
+_LAST_SEQ = 2**63 - 1
+_ORDER = (
+    "order_id, account_id, type AS side, book_id, quantity, price_micros, duration_seconds, "
+    "time_in_force, expires_at_ms, post_only, min_fill, self_trade, region, min_duration_seconds, "
+    "available_until_ms, status, filled_quantity, filled_value_micros, remaining, reason, code, "
+    "detail, book_seq, created_at_ms, updated_at_ms"
+)
+_TRADE = (
+    "trade_id, book_id, book_seq, gpu_type, product, region, bid_order_id, ask_order_id, buyer_id, "
+    "seller_id, aggressor, quantity, price_micros, duration_seconds, occurred_at_ms"
+)
+# A key that is used again starts its order anew: older trades are not its own (O2).
+_OF_ORDER = (
+    "book_id = {book_id:String} "
+    "AND (bid_order_id = {order_id:String} OR ask_order_id = {order_id:String}) "
+    "AND book_seq > (SELECT max(book_seq) FROM orders_created "
+    "WHERE order_id = {order_id:String} AND book_id = {book_id:String})"
+)

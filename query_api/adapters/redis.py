@@ -1,0 +1,81 @@
+"""The views of now, in Redis."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import chain
+from typing import Any, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from query_api.adapters.rows import DIGEST_FIELDS, digest_in
+from query_api.ports import Row, Unavailable
+from schemas import views
+
+TIMEOUT_SECONDS = 0.5
+AWAY_SECONDS = 1.0
+"""How long it is not asked again after it could not be reached."""
+
+
+class RedisViews:
+    """The port `LiveViews`."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._place = client.register_script(views.PLACE)
+        self._away_until_seconds = 0.0
+
+    async def ping(self) -> None:
+        """Raise if it cannot be used."""
+        await self._client.ping()
+
+    async def order_row(self, order_id: str) -> dict[str, str]:
+        key = views.order_key(order_id)
+        return cast(dict[str, str], await self._ask(lambda: self._client.hgetall(key)))
+
+    async def order_rows(self, order_ids: Sequence[str]) -> list[dict[str, str]]:
+        return await self._rows([views.order_key(order_id) for order_id in order_ids])
+
+    async def digest(self, order_id: str, forgotten: str) -> str | None:
+        key = views.order_key(order_id)
+        values = await self._ask(lambda: self._client.hmget(key, list(DIGEST_FIELDS)))
+        return digest_in(dict(zip(DIGEST_FIELDS, values, strict=True)), forgotten)
+
+    async def place(self, order_id: str, forgotten: str, row: Mapping[str, str]) -> None:
+        keys = [views.order_key(order_id)]
+        args = [forgotten, *chain.from_iterable(row.items())]
+        await self._ask(lambda: self._place(keys=keys, args=args))
+
+    async def nodes(self, node_ids: Sequence[str]) -> list[Row | None]:
+        rows = await self._rows([views.node_key(node_id) for node_id in node_ids])
+        return [views.read_node(row) for row in rows]
+
+    async def _rows(self, keys: list[str]) -> list[dict[str, str]]:
+        if not keys:
+            return []
+        pipeline = self._client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.hgetall(key)
+        return cast(list[dict[str, str]], await self._ask(pipeline.execute))
+
+    async def _ask(self, ask: Callable[[], Awaitable[Any] | Any]) -> Any:
+        """The answer, unless Redis was away a moment ago: then nobody waits for it."""
+        if time.monotonic() < self._away_until_seconds:
+            raise Unavailable("redis")
+        try:
+            return await ask()
+        except (RedisError, OSError, TimeoutError) as error:
+            self._away_until_seconds = time.monotonic() + AWAY_SECONDS
+            raise Unavailable("redis") from error
+
+
+def connect(url: str) -> Redis:
+    """A client that connects when it is first used."""
+    client: Redis = Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        max_connections=64,
+    )
+    return client

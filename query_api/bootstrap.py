@@ -1,0 +1,117 @@
+"""Where real servers are chosen: the only place that knows which adapter stands behind a port."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import httpx
+from quart import Quart
+
+from query_api.adapters import clickhouse, kafka, market_data, postgres, redis
+from query_api.adapters.clock import SystemClock
+from query_api.adapters.watches import Watches
+from query_api.app import create_app
+from query_api.ports import Ports, Unavailable
+from schemas import registry
+from schemas.codec import Codec
+from schemas.settings import Settings, from_environment
+
+
+@asynccontextmanager
+async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
+    """The ports on the servers that the settings name.
+
+    Raises:
+        Unavailable: the log cannot be followed, so nothing could be answered.
+        LookupError: the schemas are not registered.
+    """
+    codec = registry.connect(settings).codec()
+    clock = SystemClock()
+    watches = Watches(clock)
+    async with AsyncExitStack() as opened:
+        enter = opened.enter_async_context
+        log = await enter(kafka.open_log(settings, codec))
+        await enter(kafka.open_follower(settings, codec, watches))
+        store = postgres.Postgres(await enter(postgres.connect(settings.text("POSTGRES_DSN"))))
+        live = redis.RedisViews(await enter(redis.connect(settings.text("REDIS_URL"))))
+        history = clickhouse.ClickHouse(await enter(_clickhouse(settings)))
+        market = market_data.MarketDataService(
+            await enter(market_data.connect(settings.text("MARKET_DATA_URL")))
+        )
+        schemas_client = await enter(httpx.AsyncClient(base_url=settings.text("REGISTRY_URL")))
+        admin = kafka.open_admin(settings)
+        yield Ports(
+            clock=clock,
+            log=log,
+            facts=watches,
+            live=live,
+            history=history,
+            market_data=market,
+            keys=store,
+            registrations=store,
+            probes={
+                "postgres": store.ping,
+                "redis": live.ping,
+                "kafka": lambda: kafka.ping(admin),
+                "clickhouse": history.ping,
+                "market_data": market.ping,
+                "registry": lambda: _ping(schemas_client),
+            },
+            lags=lambda: kafka.lags(admin),
+        )
+
+
+def open_log(settings: Settings, **more: Any) -> Any:
+    """The logs alone, for the relay and for migrations; to be entered."""
+    codec: Codec = registry.connect(settings).codec()
+    return kafka.open_log(settings, codec, **more)
+
+
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+class Service:
+    """The application as a server starts it: ports are opened before the first request."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._opened = AsyncExitStack()
+        self._app: Quart | None = None
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            assert self._app is not None
+            await self._app(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            ports = await self._opened.enter_async_context(open_ports(self._settings))
+        except (Unavailable, LookupError) as error:
+            await send({"type": "lifespan.startup.failed", "message": f"cannot start: {error}"})
+            return
+        self._app = create_app(ports)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._opened.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def service() -> Service:
+    """The service that the environment describes."""
+    return Service(from_environment())
+
+
+def _clickhouse(settings: Settings) -> httpx.AsyncClient:
+    return clickhouse.connect(
+        settings.text("CLICKHOUSE_URL"),
+        settings.text("CLICKHOUSE_USER"),
+        settings.text("CLICKHOUSE_PASSWORD"),
+    )
+
+
+async def _ping(client: httpx.AsyncClient) -> None:
+    (await client.get("/subjects")).raise_for_status()
