@@ -1,9 +1,13 @@
 """What all tests share: no sockets unless a test asks, and one stack for those that do."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 import pytest_socket
+
+from schemas.settings import Settings
+from tests.stack_fixture import real_stack
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -31,3 +35,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         and not session.exitstatus
     ):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A whole running market of the tests' own: its settings, all addresses filled in."""
+    with real_stack(tmp_path_factory.mktemp("market")) as settings:
+        yield settings
