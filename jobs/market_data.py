@@ -107,6 +107,9 @@ class Tail(threading.Thread):
         self.failure: BaseException | None = None
         self.is_caught_up = False
         """Whether all has been applied that the log held at the start."""
+        self.lag_records = 0
+        """How many records are not applied, as far as the consumer has heard; told by this thread,
+        for a consumer lets no other thread in while it polls."""
 
     def run(self) -> None:
         try:
@@ -114,6 +117,7 @@ class Tail(threading.Thread):
             while not self._stopping.is_set():
                 self.is_caught_up = self.is_caught_up or self._has_reached_goal()
                 self._follow()
+                self.lag_records = self._lag_records()
         except BaseException as error:
             self.failure = error
         finally:
@@ -125,15 +129,14 @@ class Tail(threading.Thread):
         self._stopping.set()
         self.join()
 
-    def lag_records(self) -> int:
-        """How many records of the log are not applied, as far as the consumer has heard."""
+    def _has_reached_goal(self) -> bool:
+        return all(self._positions[partition] >= end for partition, end in self._goal.items())
+
+    def _lag_records(self) -> int:
         return sum(
             max(self._heard_end(partition) - position, 0)
             for partition, position in self._positions.items()
         )
-
-    def _has_reached_goal(self) -> bool:
-        return all(self._positions[partition] >= end for partition, end in self._goal.items())
 
     def _heard_end(self, partition: int) -> int:
         asked = TopicPartition(BOOKS_COMMANDS, partition)
@@ -144,20 +147,27 @@ class Tail(threading.Thread):
         if first is None:
             return
         messages = [first, *self._consumer.consume(RECORDS_AT_ONCE - 1, 0)]
-        rewound: set[int] = set()
+        void: set[int] = set()
         with self._follower.lock:
             for message in messages:
-                if message.error() is None and message.partition() not in rewound:
-                    self._apply(message, rewound)
+                partition = message.partition() or 0
+                if message.error() is not None or partition in void:
+                    continue
+                if self._follower.apply(message):
+                    self._positions[partition] = (message.offset() or 0) + 1
+                else:
+                    void.add(partition)
+        if void:
+            self._read_again(void)
 
-    def _apply(self, message: Message, rewound: set[int]) -> None:
-        partition = message.partition() or 0
-        if self._follower.apply(message):
-            self._positions[partition] = (message.offset() or 0) + 1
-        else:
-            self._consumer.seek(TopicPartition(BOOKS_COMMANDS, partition, 0))
-            self._positions[partition] = 0
-            rewound.add(partition)
+    def _read_again(self, partitions: set[int]) -> None:
+        """From their first record; a new assignment, for librdkafka's seek can wait for ever."""
+        begin = [
+            part for part in kafka.from_the_start(BOOKS_COMMANDS) if part.partition in partitions
+        ]
+        self._consumer.incremental_unassign(begin)
+        self._consumer.incremental_assign(begin)
+        self._positions.update(dict.fromkeys(partitions, 0))
 
 
 def run(settings: Settings) -> None:
@@ -218,7 +228,7 @@ class Handlers:
         ready = self._tail.is_caught_up and self._tail.failure is None
         body = {
             "status": "healthy" if ready else "catching up",
-            "lag_records": self._tail.lag_records(),
+            "lag_records": self._tail.lag_records,
             "books": sum(len(books) for books in self._follower.partitions.copy().values()),
         }
         return JSONResponse(body, 200 if ready else 503)
