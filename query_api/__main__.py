@@ -85,6 +85,8 @@ def main(arguments: list[str]) -> int:
     try:
         settings = from_environment()
         logging.basicConfig(level=settings.text("LOG_LEVEL"), format=LOG_FORMAT)
+        for client in ("httpx", "httpx2"):  # they log every request
+            logging.getLogger(client).setLevel(logging.WARNING)
         COMMANDS[command](settings)
     except (SettingError, migrate.MigrationRefused, first_keys.NotRelayed, LookupError) as error:
         print(f"query_api {command}: {error}", file=sys.stderr)

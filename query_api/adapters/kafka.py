@@ -216,7 +216,7 @@ def _lags(admin: AdminClient) -> list[Lag]:
     ]
     places = {TopicPartition(place.topic, place.partition) for _, place in committed}
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    asked = {place: latest for place in places}
+    asked = dict.fromkeys(places, latest)
     ends = admin.list_offsets(asked, request_timeout=ADMIN_SECONDS) if asked else {}
     last = {(place.topic, place.partition): end.result().offset for place, end in ends.items()}
     return [
