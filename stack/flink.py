@@ -131,17 +131,28 @@ def _command(script: str, metrics_port: int) -> tuple[str, ...]:
     return ("bash", str(path), "start-foreground", "-D", option)
 
 
-def _environment(settings: Settings, name: str) -> dict[str, str]:
+def client_environment(settings: Settings) -> dict[str, str]:
+    """What Flink's scripts and PyFlink's JVM need to find our class path and configuration.
+
+    Without FLINK_HOME, PyFlink sets FLINK_LIB_DIR itself.
+    """
     folder = home(settings)
-    # The web page shows the file that `log.file` names: the one that the supervisor writes.
-    log = settings.path("HOME") / "logs" / f"{name}.log"
     return {
-        **bare_environment(),
         "JAVA_HOME": str(java.HOME),
+        "FLINK_HOME": str(_distribution()),
         "FLINK_CONF_DIR": str(folder / "conf"),
         "FLINK_LIB_DIR": str(folder / "lib"),
         "FLINK_LOG_DIR": str(folder / "scratch"),
         "FLINK_PID_DIR": str(folder / "scratch"),
+    }
+
+
+def _environment(settings: Settings, name: str) -> dict[str, str]:
+    # The web page shows the file that `log.file` names: the one that the supervisor writes.
+    log = settings.path("HOME") / "logs" / f"{name}.log"
+    return {
+        **bare_environment(),
+        **client_environment(settings),
         "FLINK_ENV_JAVA_OPTS": f"-Dlog.file={log}",
     }
 

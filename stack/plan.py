@@ -114,6 +114,8 @@ def _worker(
     ready: Probe = at_once,
 ) -> Program:
     arguments, environment = module(settings, *command)
+    if name == SUBMIT:
+        environment |= flink.client_environment(settings)
     return Program(
         name=name,
         command=arguments,
