@@ -5,7 +5,6 @@ the copy away where the rules say that nothing happened. It shares no code with 
 judges but the ids of facts.
 """
 
-import copy
 import hashlib
 import json
 from fractions import Fraction
@@ -149,7 +148,7 @@ class Referee:
 
     def _enter(self, order: Order) -> None:
         """M3 to M7, tried on a copy first where the plan may be dropped."""
-        before = copy.deepcopy((self.resting, self.seq, order))
+        before = [dict(other) for other in self.resting], self.seq, dict(order)
         facts_before = list(self.facts)
         wanted = order["remaining"]
         stopped = self._match(order)
