@@ -151,9 +151,8 @@ class Ladder:
             sign: 1 where the lowest price is the best (asks), -1 where the highest is (bids).
         """
         self._sign = sign
-        self._levels: Any = (
-            SortedDict()
-        )  # sign * price -> Level, so that the best has the least key
+        self._levels: Any = SortedDict()
+        """Levels by sign times price, so that the best has the least key."""
 
     def __iter__(self) -> Iterator[Level]:
         """Every level, best first."""
