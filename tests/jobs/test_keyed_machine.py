@@ -1,0 +1,307 @@
+"""The shell around a machine, with a small machine of its own and Flink's state as a dict."""
+
+import json
+import pickle
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from pyflink.common import Row
+
+from jobs.keyed_machine import KeyedMachine, MachineJob
+from schemas import codec as codecs
+from schemas import names
+from tests.builders import command
+from udfs.ids import event_id
+from udfs.machine import Fact, Machine, Outgoing, Rows, Step
+
+BOOK = "H100.ondemand"
+OTHER = "T4.spot"
+CODEC = codecs.offline()
+ENCODE = CODEC.encoder(names.BOOKS_COMMANDS)
+NOW_MS = 1_000_000
+
+
+@dataclass(slots=True)
+class Counter:
+    """Counts ticks; `account_id` tells it when to wake, or to fail halfway."""
+
+    machine_id: str
+    count: int = 0
+    sources: dict[str, int] = field(default_factory=dict)
+
+
+def load(machine_id: str, rows: Rows) -> Counter:
+    return Counter(machine_id, **{key: json.loads(text) for key, text in rows})
+
+
+def apply(state: Counter, record: Mapping[str, Any], at_ms: int) -> Step:
+    if record["source"] and record["source_seq"] <= state.sources.get(record["source"], 0):
+        return Step()
+    state.count += 1
+    if record["account_id"] == "fail":
+        raise AssertionError("halfway")
+    if record["source"]:
+        state.sources[record["source"]] = record["source_seq"]
+    fact = {
+        "event_id": event_id(state.machine_id, state.count),
+        "book_id": state.machine_id,
+        "book_seq": state.count,
+        "occurred_at_ms": at_ms,
+        "command": record["kind"],
+        "status": 7 if record["account_id"] == "not a fact" else "open",
+    }
+    wakes = record["account_id"].isdigit()
+    return Step(
+        facts=[Fact("book_status", fact)],
+        commands=[Outgoing(names.ACCOUNTS_COMMANDS, "somebody", command("tick"))],
+        writes={"count": str(state.count), "sources": json.dumps(state.sources), "gone": None},
+        wake_at_ms=int(record["account_id"]) if wakes else None,
+    )
+
+
+JOB = MachineJob("matching", Machine("counter", Counter, load, apply), names.BOOKS_COMMANDS, "")
+
+
+class MapState:
+    """Flink's MapState of whichever key is current."""
+
+    def __init__(self, flink: "Flink") -> None:
+        self._flink = flink
+        self.loads = 0
+
+    @property
+    def _rows(self) -> dict[str, str]:
+        return self._flink.rows.setdefault(self._flink.key, {})
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        self.loads += 1
+        return iter(list(self._rows.items()))
+
+    def put(self, key: str, text: str) -> None:
+        self._rows[key] = text
+
+    def remove(self, key: str) -> None:
+        self._rows.pop(key, None)
+
+
+class Flink:
+    """Runtime context, context and timer service in one."""
+
+    def __init__(self, rows: dict[str, dict[str, str]] | None = None) -> None:
+        self.rows = rows if rows is not None else {}
+        self.key = ""
+        self.timers: set[tuple[str, int]] = set()
+        self.state = MapState(self)
+
+    def get_map_state(self, descriptor: Any) -> MapState:
+        return self.state
+
+    def get_current_key(self) -> str:
+        return self.key
+
+    def timer_service(self) -> "Flink":
+        return self
+
+    def register_processing_time_timer(self, at_ms: int) -> None:
+        self.timers.add((self.key, at_ms))
+
+    def delete_processing_time_timer(self, at_ms: int) -> None:
+        self.timers.remove((self.key, at_ms))
+
+
+class Shell:
+    """A KeyedMachine as Flink would run it, pickled as Flink pickles it."""
+
+    def __init__(self, flink: Flink, cached_machines: int = 100) -> None:
+        self.now_ms = NOW_MS
+        self.flink = flink
+        pickle.dumps(KeyedMachine(JOB, codecs.offline, max, cached_machines))
+        function = KeyedMachine(JOB, codecs.offline, lambda: self.now_ms, cached_machines)
+        function.open(flink)
+        self.function = function
+        self.offset = 0
+
+    def send(self, value: bytes | None, key: str = BOOK) -> list[tuple[str, str, dict[str, Any]]]:
+        self.flink.key = key
+        record = Row(value, NOW_MS - 5, 3, self.offset)
+        self.offset += 1
+        return read(self.function.process_element(record, self.flink))
+
+    def fire(self, key: str, at_ms: int) -> list[tuple[str, str, dict[str, Any]]]:
+        self.flink.key = key
+        self.flink.timers.discard((key, at_ms))
+        return read(self.function.on_timer(at_ms, self.flink))
+
+
+def read(outputs: list[Row]) -> list[tuple[str, str, dict[str, Any]]]:
+    rows = [tuple(row) for row in outputs]
+    return [(topic, key, CODEC.decoder(topic)(value)) for topic, key, value in rows]
+
+
+def tick(account_id: str = "", source: str = "", source_seq: int = 0) -> bytes:
+    return ENCODE(command("tick", account_id=account_id, source=source, source_seq=source_seq))
+
+
+@pytest.fixture
+def shell() -> Shell:
+    return Shell(Flink())
+
+
+def test_facts_then_commands_go_to_their_topics_keyed_by_machine(shell: Shell) -> None:
+    fact, handed_on = shell.send(tick())
+    assert fact[:2] == ("market.status", BOOK)
+    assert (fact[2]["book_seq"], fact[2]["occurred_at_ms"]) == (1, NOW_MS - 5)
+    assert handed_on[:2] == (names.ACCOUNTS_COMMANDS, "somebody")
+
+
+def test_every_change_is_written_through(shell: Shell) -> None:
+    shell.send(tick(source="a", source_seq=4))
+    assert shell.flink.rows == {BOOK: {"count": "1", "sources": '{"a": 4}'}}
+
+
+def test_a_restarted_shell_goes_on_where_the_rows_end() -> None:
+    rows: dict[str, dict[str, str]] = {}
+    Shell(Flink(rows)).send(tick())
+    restarted = Shell(Flink(rows))
+    assert restarted.send(tick())[0][2]["book_seq"] == 2
+
+
+def test_a_replayed_record_gives_the_same_facts_byte_for_byte() -> None:
+    first, again = Shell(Flink()), Shell(Flink())
+    assert first.send(tick()) == again.send(tick())
+
+
+def test_keys_do_not_share_state(shell: Shell) -> None:
+    shell.send(tick())
+    assert shell.send(tick(), OTHER)[0][2]["book_seq"] == 1
+
+
+def test_b5_a_repeat_from_a_machine_has_no_second_effect(shell: Shell) -> None:
+    shell.send(tick(source="a", source_seq=4))
+    rows = json.dumps(shell.flink.rows)
+    assert shell.send(tick(source="a", source_seq=4)) == []
+    assert json.dumps(shell.flink.rows) == rows
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"junk", "4 bytes are too few"),
+        (b"\1aaaaaa", "first byte must be 0"),
+        (b"\0\0\0\x0f\xffaaaaaa", "schema id 4095"),
+        (None, "no value"),
+        (tick() + b"x", "1 bytes after"),
+    ],
+)
+def test_what_cannot_be_read_is_a_dead_letter_with_its_coordinates(
+    shell: Shell, value: bytes | None, reason: str
+) -> None:
+    shell.send(tick())
+    rows = json.dumps(shell.flink.rows)
+    ((topic, _, letter),) = shell.send(value)
+    assert topic == names.DEAD_LETTERS
+    assert reason in letter["reason"]
+    assert {**letter, "reason": ""} == {
+        "reader": "matching",
+        "topic": names.BOOKS_COMMANDS,
+        "partition": 3,
+        "offset": 1,
+        "key": BOOK.encode(),
+        "value": value,
+        "reason": "",
+        "occurred_at_ms": NOW_MS - 5,
+    }
+    assert json.dumps(shell.flink.rows) == rows
+    assert shell.flink.state.loads == 1, "a record that nobody read costs nobody's cache"
+
+
+def test_a_record_without_a_key_is_a_dead_letter(shell: Shell) -> None:
+    ((topic, _, letter),) = shell.send(tick(), key="")
+    assert (topic, letter["reason"]) == (names.DEAD_LETTERS, "no key: it names no machine")
+
+
+@pytest.mark.parametrize("account_id", ["fail", "not a fact"])
+def test_when_apply_raises_nothing_is_written_and_the_state_is_loaded_again(
+    shell: Shell, account_id: str
+) -> None:
+    shell.send(tick())
+    ((topic, _, letter),) = shell.send(tick(account_id))
+    assert topic == names.DEAD_LETTERS
+    assert letter["value"] == tick(account_id)
+    assert shell.flink.rows[BOOK]["count"] == "1"
+    assert shell.send(tick())[0][2]["book_seq"] == 2
+
+
+def test_a_very_long_record_gives_a_letter_that_fits(shell: Shell) -> None:
+    ((_, _, letter),) = shell.send(b"\1" + bytes(1_000_000))
+    assert len(letter["value"]) == 524_288
+    assert "first 524288 of 1000001 bytes" in letter["reason"]
+
+
+def test_eviction_is_free() -> None:
+    small, large = Shell(Flink(), cached_machines=2), Shell(Flink())
+    keys = [f"book{number % 5}" for number in range(40)]
+    assert [small.send(tick(), key) for key in keys] == [large.send(tick(), key) for key in keys]
+    assert small.flink.rows == large.flink.rows
+    assert small.flink.state.loads > large.flink.state.loads == 5
+
+
+def test_b3_the_timer_is_set_for_what_is_due(shell: Shell) -> None:
+    shell.send(tick(str(NOW_MS + 400)))
+    assert shell.flink.timers == {(BOOK, NOW_MS + 400)}
+
+
+def test_b3_the_timer_is_at_least_50_ms_ahead(shell: Shell) -> None:
+    shell.send(tick("5"))
+    assert shell.flink.timers == {(BOOK, NOW_MS + 50)}
+
+
+def test_an_earlier_wish_moves_the_timer_and_a_later_one_leaves_it(shell: Shell) -> None:
+    shell.send(tick(str(NOW_MS + 400)))
+    shell.send(tick(str(NOW_MS + 900)))
+    assert shell.flink.timers == {(BOOK, NOW_MS + 400)}
+    shell.send(tick(str(NOW_MS + 200)))
+    assert shell.flink.timers == {(BOOK, NOW_MS + 200)}
+
+
+def test_a_timer_that_fires_early_sets_the_next_and_sends_nothing(shell: Shell) -> None:
+    shell.send(tick(str(NOW_MS + 400)))
+    shell.send(tick(str(NOW_MS + 900)))
+    shell.now_ms = NOW_MS + 400
+    assert shell.fire(BOOK, NOW_MS + 400) == []
+    assert shell.flink.timers == {(BOOK, NOW_MS + 900)}
+
+
+def test_b3_a_due_timer_appends_a_tick_to_the_machines_own_log(shell: Shell) -> None:
+    shell.send(tick(str(NOW_MS + 400)))
+    shell.now_ms = NOW_MS + 401
+    ((topic, key, record),) = shell.fire(BOOK, NOW_MS + 400)
+    assert (topic, key, record["kind"]) == (names.BOOKS_COMMANDS, BOOK, "tick")
+    assert (record["source"], record["source_seq"]) == ("timer", NOW_MS + 401)
+    assert record["tick"] == {"want_hash": False}
+    assert shell.flink.timers == set()
+
+
+def test_b3_a_tick_is_numbered_past_what_was_applied_and_past_what_was_sent(shell: Shell) -> None:
+    shell.send(tick("5", source="timer", source_seq=NOW_MS + 7_000))
+    sent = [shell.fire(BOOK, NOW_MS + 50)[0][2]["source_seq"] for _ in range(2)]
+    assert sent == [NOW_MS + 7_001, NOW_MS + 7_002]
+
+
+def test_a_timer_from_before_a_restart_sends_its_tick(shell: Shell) -> None:
+    restarted = Shell(shell.flink)
+    ((_, _, record),) = restarted.fire(BOOK, NOW_MS - 1)
+    assert record["source"] == "timer"
+
+
+def test_a_machine_that_wants_nothing_more_gets_no_tick(shell: Shell) -> None:
+    shell.send(tick(str(NOW_MS + 400)))
+    shell.send(tick())
+    assert shell.fire(BOOK, NOW_MS + 400) == []
+
+
+def test_the_outputs_are_those_of_the_contract() -> None:
+    assert names.DEAD_LETTERS in JOB.outputs
+    assert set(JOB.outputs) >= {topic for topic in names.FACT_TOPICS.values() if "orders" in topic}
