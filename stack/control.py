@@ -131,6 +131,12 @@ def _living(home: Path) -> StackState | None:
 
 
 def _check_running(told: StackState, names: list[str]) -> None:
+    """Refuses to call a stack running that lacks what is asked for."""
+    for program in told.programs:
+        if told.state == state.RUNNING and program.state == state.FAILED:
+            raise StackError(
+                f"{program.name} {program.message}; take the stack down, then up again"
+            )
     missing = [name for name in names if name not in {program.name for program in told.programs}]
     if missing:
         raise StackError(

@@ -124,5 +124,4 @@ def _worker(
         once=once,
         ports=(port,) if port else (),
         ready=ready,
-        start_seconds=180.0,
     )

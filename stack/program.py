@@ -55,7 +55,7 @@ class Program:
     user: str | None = None
     stop_signal: Signals = SIGTERM
     once: bool = False
-    start_seconds: float = 90.0
+    start_seconds: float = 180.0
     stop_seconds: float = 20.0
 
 

@@ -26,7 +26,17 @@ PASS_SECONDS = 0.1
 LOG_LINES = 15
 SAVEPOINT_SECONDS = 120.0
 # What a log says when it says what went wrong, in the languages of our servers.
-TROUBLE = ("error", "exception", "fatal", "traceback", "refused", "cannot", "failed", "caused by")
+TROUBLE = (
+    "error",
+    "exception",
+    "fatal",
+    "traceback",
+    "refused",
+    "cannot",
+    "can't",
+    "failed",
+    "caused by",
+)
 
 
 class StartFailed(StackError):
