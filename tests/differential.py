@@ -107,7 +107,7 @@ class _Generator:
         return fields
 
     def minimum(self, quantity: int) -> dict[str, object]:
-        return {"min_fill": self.rng.choice([1, 1, 1, 2, 3, quantity, quantity + 1])}
+        return {"min_fill": self.rng.choice([1, 1, 1, 2, 3, quantity // 2 + 1, quantity + 1])}
 
     def target(self) -> tuple[str, str]:
         """One of the last orders, now and then as another account or under an unknown key."""
@@ -122,8 +122,9 @@ class _Generator:
 
     def amend(self) -> Command:
         rng = self.rng
-        quantity = rng.choice([0, 0, 1, rng.choice(self.quantities), rng.randrange(1, 70)])
-        price_micros = rng.choice([0, 0, self.price(rng.choice(["bid", "ask"]))])
+        quantity = rng.choice([0, 0, 0, 1, rng.choice(self.quantities), rng.randrange(1, 70)])
+        extremes = [self.prices[0], self.prices[-1] + self.spread]
+        price_micros = rng.choice([0, 0, 0, self.price("bid"), self.price("ask"), *extremes])
         return builders.amend(*self.target(), quantity=quantity, price_micros=price_micros)
 
     def withdraw(self) -> Command:
@@ -269,9 +270,10 @@ def main() -> int:
 def _report(seed: int, entries: list[Entry], error: Exception) -> None:
     print(f"seed {seed} (again: --seed {seed} --commands {len(entries)} --stream {len(entries)})")
     print(f"{type(error).__name__}: {error}\nshrinking…", flush=True)
-    for at_ms, command in shrunk(entries, seed):
+    short = shrunk(entries, seed)
+    for at_ms, command in short:
         print(json.dumps({"at_ms": at_ms, **command}))
-    print(difference(shrunk(entries, seed), seed))
+    print(difference(short, seed))
 
 
 def _parser() -> argparse.ArgumentParser:
