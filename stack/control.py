@@ -69,8 +69,9 @@ def up(
         _end_left_over(home, progress)
         ports.check(addressed.text("HOST"), programs)
         write_environment(addressed)
-        _launch(addressed, names)
     try:
+        if not told:
+            _launch(addressed, names)
         _await_running(home, progress)
     except KeyboardInterrupt:
         progress("interrupted, stopping")
