@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
-from werkzeug.datastructures import Headers
 
 from query_api.bodies import NoQuery
 from query_api.ports import Ports, Principal
@@ -29,7 +28,8 @@ class Call:
     ports: Ports
     principal: Principal
     path: Mapping[str, str]
-    headers: Headers
+    headers: Mapping[str, str]
+    """By lower-case name."""
     query: Any = None
     body: Any = None
     sent: Mapping[str, Any] = field(default_factory=dict)

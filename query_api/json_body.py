@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 
 from query_api.problems import invalid_json
 
-MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16
 
 

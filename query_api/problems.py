@@ -7,6 +7,8 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 CONTENT_TYPE = "application/problem+json"
+MAX_BYTES = 256 * 1024
+"""The largest body that is read."""
 LONGEST_VALUE = 200
 """Characters of an offending value that are told back."""
 
@@ -67,6 +69,11 @@ def conflict(code: str, detail: str) -> Problem:
 def invalid_json(detail: str) -> Problem:
     """400: the body is not JSON as we read it."""
     return Problem(400, "INVALID_JSON", detail)
+
+
+def too_large() -> Problem:
+    """413: more than any body of ours has."""
+    return Problem(413, "TOO_LARGE", f"a body must be at most {MAX_BYTES} bytes")
 
 
 def invalid(errors: Sequence[FieldError]) -> Problem:

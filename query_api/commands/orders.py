@@ -6,8 +6,6 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-from werkzeug.datastructures import Headers
-
 from query_api import answers, json_body, problems, times
 from query_api.answers import told_order
 from query_api.bodies import AmendOrder, PlaceOrder
@@ -70,7 +68,7 @@ def require_seller(call: Call) -> None:
 def client_key(call: Call) -> str | None:
     """The client's key of the order (O2), None if it gave none."""
     key: str | None = call.body.client_order_id
-    return key or call.headers.get("Idempotency-Key")
+    return key or call.headers.get("idempotency-key")
 
 
 def stamped(body: PlaceOrder, order_id: str, now_ms: int) -> dict[str, Any]:
@@ -102,9 +100,9 @@ def digest(body: PlaceOrder) -> str:
     return sha256(sent).hexdigest()[:16]
 
 
-def wait_seconds(headers: Headers) -> float | None:
+def wait_seconds(headers: Mapping[str, str]) -> float | None:
     """N of `Prefer: wait=N`, at most 5; None if it is absent or unreadable."""
-    for preference in headers.get("Prefer", "").split(","):
+    for preference in headers.get("prefer", "").split(","):
         name, _, value = preference.partition("=")
         if name.strip().lower() == "wait" and value.strip().isdecimal() and len(value) < 10:
             return min(float(value), MAX_WAIT_SECONDS)
@@ -294,8 +292,8 @@ async def _outcome(call: Call, watch: Watch, order_id: str) -> tuple[str | None,
     return None, "it is in the log; the market has not answered yet"
 
 
-def _key_errors(sent: Mapping[str, Any], headers: Headers) -> Iterator[FieldError]:
-    header, field = headers.get("Idempotency-Key"), sent.get("client_order_id")
+def _key_errors(sent: Mapping[str, Any], headers: Mapping[str, str]) -> Iterator[FieldError]:
+    header, field = headers.get("idempotency-key"), sent.get("client_order_id")
     if header is None:
         return
     if not (0 < len(header) <= 128 and header.isprintable()):

@@ -1,0 +1,136 @@
+"""From a request to an answer or a problem, whatever brought the request."""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from pydantic import ValidationError
+
+from query_api import json_body, problems
+from query_api.auth import Authenticator, authorize
+from query_api.bodies import errors_of
+from query_api.endpoint import Answer, Call, Endpoint
+from query_api.metrics import Metrics
+from query_api.ports import OutcomeUnknown, Ports, Unavailable
+from query_api.problems import FieldError, Problem
+
+LOG = logging.getLogger(__name__)
+JSON = "application/json"
+
+
+class Sent(Protocol):
+    """A request as it came."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By lower-case name."""
+        ...
+
+    @property
+    def query(self) -> Mapping[str, str]: ...
+
+    async def body(self) -> bytes:
+        """The whole body.
+
+        Raises:
+            Problem: 413, it is too large.
+        """
+        ...
+
+
+class Reply(NamedTuple):
+    """What goes back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Server:
+    """Serves endpoints: who calls, may they, what do they send, and what is answered."""
+
+    def __init__(self, ports: Ports, metrics: Metrics) -> None:
+        self._ports = ports
+        self._metrics = metrics
+        self._authenticator = Authenticator(ports.keys, ports.clock)
+        ports.on_order = metrics.count_order
+        ports.on_revocation = self._authenticator.forget
+
+    async def serve(self, endpoint: Endpoint, path: Mapping[str, str], sent: Sent) -> Reply:
+        """The reply to a request; nothing is raised."""
+        started = time.perf_counter()
+        try:
+            reply = told(await self._answer(endpoint, path, sent))
+        except Exception as error:
+            reply = refused(problem_of(error))
+        seconds = time.perf_counter() - started
+        self._metrics.observe(endpoint.method, endpoint.path, reply.status, seconds)
+        return reply
+
+    async def _answer(self, endpoint: Endpoint, path: Mapping[str, str], sent: Sent) -> Answer:
+        headers = sent.headers
+        principal = await self._authenticator.principal(headers.get("authorization"))
+        authorize(endpoint, principal)
+        call = Call(self._ports, principal, path, headers)
+        await _read(call, endpoint, sent)
+        return await endpoint.handle(call)
+
+
+def told(answer: Answer) -> Reply:
+    """An answer as it goes back."""
+    return Reply(
+        answer.status, {"Content-Type": JSON, **answer.headers}, json_body.write(answer.body)
+    )
+
+
+def refused(problem: Problem) -> Reply:
+    """A refusal as it goes back."""
+    headers = {"Content-Type": problems.CONTENT_TYPE, **(problem.headers or {})}
+    return Reply(problem.status, headers, json_body.write(problem.body()))
+
+
+def problem_of(error: Exception) -> Problem:
+    """What a client is told of an exception; never where it happened."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, OutcomeUnknown):
+        return problems.outcome_unknown()
+    if isinstance(error, Unavailable):
+        return problems.unavailable(error.dependency)
+    LOG.error("a request failed", exc_info=error)
+    return Problem(500, "INTERNAL_ERROR", "this is a fault of the server; it was written down")
+
+
+async def _read(call: Call, endpoint: Endpoint, sent: Sent) -> None:
+    """Read query and body into the call.
+
+    Raises:
+        Problem: 400, 413, 415, or 422 with every offending field.
+    """
+    errors: list[FieldError] = []
+    if endpoint.body is not None:
+        _require_json(sent.headers.get("content-type", ""))
+        call.sent = json_body.read_object(await sent.body())
+        call.body = _validated(endpoint.body, call.sent, errors)
+    call.query = _validated(endpoint.query, sent.query, errors)
+    if endpoint.check is not None:
+        wrong = frozenset(error.pointer.split("/")[1] for error in errors)
+        errors += await endpoint.check(call, wrong)
+    if errors:
+        raise problems.invalid(errors)
+
+
+def _validated(model: Any, values: Mapping[str, Any], errors: list[FieldError]) -> Any:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        errors += errors_of(error, model)
+        return None
+
+
+def _require_json(content_type: str) -> None:
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind != JSON:
+        detail = f"Content-Type must be {JSON}, was {kind[:64]!r}"
+        raise Problem(415, "UNSUPPORTED_MEDIA_TYPE", detail)
