@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from schemas.codec import offline
+from schemas.names import FACT_TOPICS
+from schemas.records import DEFAULTS
 from tests.udfs.account_builders import (
     BOOK,
     BUYER,
@@ -178,15 +181,27 @@ def test_o2_memory_is_given_back_a_little_with_each_record(desk: Desk) -> None:
 
 
 def test_o2_a_key_used_anew_is_remembered_from_its_newest_closing(desk: Desk) -> None:
-    desk.place("o")
-    desk.closed("o")
+    keys = [f"o{n:02}" for n in range(40)]
+    for key in keys:
+        desk.place(key)
+        desk.closed(key)
     desk.at_ms += DAY_MS
-    desk.account.now_ms = desk.at_ms
-    desk.place("o")
-    desk.closed("o")
+    desk.place("o39")
+    desk.closed("o39")
     desk.at_ms += DAY_MS - 1
     desk.send("tick")
-    assert desk.account.remembered["o"][1] == desk.at_ms + 1
+    assert desk.account.remembered == {"o39": ("0011223344556677", desk.at_ms + 1)}
+
+
+def test_o2_memory_read_back_from_rows_ends_in_its_order(desk: Desk) -> None:
+    for n in range(9):
+        desk.place(f"o{n}")
+        desk.closed(f"o{n}")
+        desk.at_ms += 1_000
+    rows = sorted(desk.rows.items(), reverse=True)
+    loaded = MACHINE.load(SELLER, rows)
+    MACHINE.apply(loaded, {"kind": "tick"}, NOON_MS + DAY_MS + 4_000)
+    assert sorted(loaded.remembered) == ["o5", "o6", "o7", "o8"]
 
 
 # C1: whose order it is
@@ -380,6 +395,12 @@ def test_k3_a_refused_placement_frees_all(desk: Desk) -> None:
     assert not desk.account.orders
 
 
+def test_f_a_placement_refused_for_its_key_leaves_the_open_order(desk: Desk) -> None:
+    desk.ask("o", 5)
+    desk.rejected("o", "place_order", "ORDER_KEY_REUSED")
+    assert desk.available() == 11
+
+
 def test_k3_nothing_is_freed_by_asking_for_it(desk: Desk) -> None:
     desk.ask("o", 16)
     desk.send("cancel_order", {"order_id": "o"})
@@ -421,14 +442,14 @@ def test_k3_an_account_never_sells_what_it_does_not_hold(desk: Desk) -> None:
 def test_k4_free_gpus_go_at_once_held_ones_are_withdrawn(
     desk: Desk, kind: str, fields: dict[str, Any], idle: str
 ) -> None:
-    desk.ask("o", 3)
     desk.ask("p", 2)
+    desk.ask("o", 3)
     step = desk.send(kind, {"node_id": "a", **fields})
     assert handed(step) == [
         ("withdraw", {"order_id": "o", "quantity": 3}),
         ("withdraw", {"order_id": "p", "quantity": 2}),
     ]
-    assert desk.slots("a") == ["held:o"] * 3 + ["held:p"] * 2 + [idle] * 3
+    assert desk.slots("a") == ["held:p"] * 2 + ["held:o"] * 3 + [idle] * 3
     assert {out.record["command_id"] for out in step.commands} == {
         only_fact(step).record["command_id"]
     }
@@ -538,6 +559,14 @@ def test_k4_a_removed_nodes_row_goes_with_its_last_lease(desk: Desk) -> None:
     assert "n:a" not in desk.rows
 
 
+def test_k4_a_removed_node_is_offline_even_from_maintenance(desk: Desk) -> None:
+    desk.ask("o", 2)
+    desk.sold("o", 2, "lease")
+    desk.send("set_node_maintenance", {"node_id": "a", "maintenance": True})
+    desk.send("remove_node", {"node_id": "a"})
+    assert desk.slots("a") == ["allocated:lease"] * 2 + ["offline"] * 6
+
+
 def test_k4_an_idle_node_goes_as_it_is_removed(desk: Desk) -> None:
     assert only_fact(desk.send("remove_node", {"node_id": "a"})).record["removed"]
     assert list(desk.account.inventory.nodes) == ["b"]
@@ -569,6 +598,31 @@ def test_f_a_nodes_price_is_told(desk: Desk) -> None:
     fact = only_fact(desk.send("set_node_pricing", body)).record
     assert (fact["base_price_micros"], fact["surge_enabled"]) == (1_500_000, True)
     assert (fact["node_id"], fact["gpu_type"], fact["region"]) == ("a", "H100", US)
+
+
+def test_f_what_goes_out_fits_its_topics_schema(desk: Desk) -> None:
+    codec = offline()
+    steps = [desk.ask("o", 4), desk.amend("o", quantity=5), desk.amend("o", "again", quantity=6)]
+    steps += [desk.send("cancel_order", {"order_id": "o"}), desk.closed("o"), desk.ask("p", 8)]
+    steps += [desk.send("remove_node", {"node_id": "a"})]
+    out = [(FACT_TOPICS[fact.kind], fact.record) for step in steps for fact in step.facts]
+    out += [(sent.topic, sent.record) for step in steps for sent in step.commands]
+    for topic, record in out:
+        read = codec.decoder(topic)(codec.encoder(topic)(record))
+        assert {name: read[name] for name in record} == with_defaults(record)
+    assert {record["kind"] for topic, record in out if topic == "books.commands"} == {
+        "place_order",
+        "amend_order",
+        "cancel_order",
+        "withdraw",
+    }
+
+
+def with_defaults(record: Any) -> dict[str, Any]:
+    """The record as it is read: what its body left out has its default."""
+    kind = record.get("kind", "")
+    name = "".join(word.title() for word in kind.split("_"))
+    return {**record, **({kind: {**DEFAULTS[name], **record[kind]}} if kind else {})}
 
 
 # K5: copies
