@@ -136,7 +136,7 @@ def scenario() -> Market:
     """Orders that meet everything that can become of one; ids are named after it."""
     market = Market().does(
         bid(ALICE, "pending", 8, 1_000_000),
-        ask(BOB, "partial", 10, 2_000_000),
+        ask(BOB, "filled in parts", 10, 2_000_000),
         bid(ALICE, "filled", 4, 2_000_100),
         ask(BOB, "cancelled", 5, 9_000_000),
         bid(ALICE, "takes some", 2, 9_000_000, self_trade="cancel_oldest"),
@@ -167,7 +167,7 @@ def scenario() -> Market:
 
 EXPECTED = {
     "pending": ("pending", 0, 8, ""),
-    "partial": ("filled", 10, 0, ""),
+    "filled in parts": ("filled", 10, 0, ""),
     "filled": ("filled", 4, 0, ""),
     "cancelled": ("cancelled", 0, 0, "user"),
     "takes some": ("filled", 2, 0, ""),
@@ -182,7 +182,7 @@ EXPECTED = {
     "again": ("pending", 0, 3, ""),
     "refused later": ("rejected", 0, 0, ""),
 }
-PLACED_BY_BOB = {"partial", "cancelled", "lost", "refused later"}
+PLACED_BY_BOB = {"filled in parts", "cancelled", "lost", "refused later"}
 
 
 def test_each_order_is_told_as_the_rules_say(clickhouse: ClickHouse) -> None:
@@ -218,7 +218,7 @@ def test_o2_an_order_whose_key_was_used_again_is_told_anew(clickhouse: ClickHous
         )
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_any_order_of_facts_with_repeats_tells_the_same(clickhouse: ClickHouse, seed: int) -> None:
     facts = scenario().facts
     expected = redis_orders(facts)

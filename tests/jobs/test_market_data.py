@@ -1,0 +1,186 @@
+"""The follower and its HTTP service, without a broker."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from jobs.market_data import Follower, application
+from schemas import codec as codecs
+from schemas.names import BOOKS_COMMANDS
+from tests.builders import ALICE, BOB, BOOK, ask, bid, cancel, command
+from udfs.matching import MACHINE
+from udfs.replay import replay_book
+
+CODEC = codecs.offline()
+ENCODE = CODEC.encoder(BOOKS_COMMANDS)
+OTHER = "T4.spot"
+COMMANDS = [
+    ask(BOB, "a1", 4, 2_000_000),
+    ask(BOB, "a2", 6, 2_000_100),
+    bid(ALICE, "b1", 5, 1_000_000),
+    bid(ALICE, "b2", 2, 2_000_000),
+    cancel(ALICE, "b1"),
+    bid(ALICE, "b3", 3, 900_000, region="us-east-1"),
+]
+
+
+@dataclass
+class Message:
+    """A record as confluent_kafka hands it out."""
+
+    record: bytes | None
+    log_offset: int
+    record_key: str = BOOK
+    log_partition: int = 1
+
+    def value(self) -> bytes | None:
+        return self.record
+
+    def key(self) -> bytes:
+        return self.record_key.encode()
+
+    def partition(self) -> int:
+        return self.log_partition
+
+    def offset(self) -> int:
+        return self.log_offset
+
+    def timestamp(self) -> tuple[int, int]:
+        return 2, 1_000 + self.log_offset
+
+
+@dataclass
+class Tail:
+    """How far the follower is."""
+
+    is_caught_up: bool = True
+    failure: BaseException | None = None
+    lag_records: int = 0
+
+
+def messages(*commands: Any, key: str = BOOK) -> list[Message]:
+    return [Message(ENCODE(each), offset, key) for offset, each in enumerate(commands)]
+
+
+@pytest.fixture
+def follower() -> Follower:
+    return Follower(CODEC.decoder(BOOKS_COMMANDS))
+
+
+@pytest.fixture
+def client(follower: Follower) -> Iterator[TestClient]:
+    for message in messages(*COMMANDS):
+        assert follower.apply(message)
+    with TestClient(application(follower, Tail())) as client:
+        yield client
+
+
+def test_b6_the_follower_knows_the_same_book_as_a_replay(client: TestClient) -> None:
+    stamped = [(1_000 + offset, each) for offset, each in enumerate(COMMANDS)]
+    _, book = replay_book(BOOK, stamped)
+    assert client.get(f"/books/{BOOK}/hash").json() == {
+        "book_id": BOOK,
+        "book_seq": book.seq,
+        "hash": book.state_hash(),
+        "resting": 3,
+    }
+
+
+def test_books_tells_the_best_prices(client: TestClient) -> None:
+    (book,) = client.get("/books").json()["books"]
+    assert (book["book_id"], book["resting"], book["halted"]) == (BOOK, 3, False)
+    assert (book["best_bid_micros"], book["bid_quantity"]) == (900_000, 3)
+    assert (book["best_ask_micros"], book["ask_quantity"]) == (2_000_000, 2)
+
+
+def test_depth_tells_levels_best_first(client: TestClient) -> None:
+    depth = client.get(f"/books/{BOOK}/depth?levels=5").json()
+    assert depth["asks"] == [
+        {"price_micros": 2_000_000, "quantity": 2, "orders": 1},
+        {"price_micros": 2_000_100, "quantity": 6, "orders": 1},
+    ]
+    assert depth["bids"] == [{"price_micros": 900_000, "quantity": 3, "orders": 1}]
+    assert len(client.get(f"/books/{BOOK}/depth?levels=1").json()["asks"]) == 1
+
+
+def test_depth_per_duration_and_region(client: TestClient) -> None:
+    far = client.get(f"/books/{BOOK}/depth?region=eu-central-1").json()
+    assert (far["bids"], far["asks"]) == ([], [])
+    long = client.get(f"/books/{BOOK}/depth?duration_seconds={25 * 3600}").json()
+    assert (len(long["bids"]), long["asks"]) == (1, [])
+
+
+def test_an_unknown_book_is_empty(client: TestClient) -> None:
+    assert client.get("/books/L4.spot/depth").json() == {
+        "book_id": "L4.spot",
+        "book_seq": 0,
+        "bids": [],
+        "asks": [],
+    }
+
+
+@pytest.mark.parametrize("query", ["levels=-1", "levels=x", "duration_seconds=1.5", "levels=²"])
+def test_numbers_that_are_none_are_refused(client: TestClient, query: str) -> None:
+    answer = client.get(f"/books/{BOOK}/depth?{query}")
+    assert (answer.status_code, "must be a whole number" in answer.text) == (422, True)
+
+
+def test_a_preview_tells_what_would_happen_and_changes_nothing(client: TestClient) -> None:
+    before = client.get(f"/books/{BOOK}/hash").json()
+    order = bid(ALICE, "new", 10, 2_000_100)["place_order"]
+    answer = client.post(
+        f"/books/{BOOK}/preview", json={"account_id": ALICE, "order": order}
+    ).json()
+    assert answer["fills"] == [
+        {"price_micros": 2_000_050, "quantity": 2},
+        {"price_micros": 2_000_100, "quantity": 6},
+    ]
+    assert (answer["filled"], answer["resting"], answer["refused"]) == (8, 2, None)
+    assert answer["value_micros"] == 2 * 2_000_050 + 6 * 2_000_100
+    assert client.get(f"/books/{BOOK}/hash").json() == before
+
+
+def test_a_preview_tells_the_books_refusal(client: TestClient) -> None:
+    order = bid(ALICE, "new", 10, 2_000_100, post_only=True)["place_order"]
+    answer = client.post(f"/books/{BOOK}/preview", json={"account_id": ALICE, "order": order})
+    assert answer.json()["refused"] == "POST_ONLY_WOULD_TRADE"
+
+
+def test_health_is_503_until_caught_up(follower: Follower) -> None:
+    tail = Tail(is_caught_up=False, lag_records=9)
+    client = TestClient(application(follower, tail))
+    assert client.get("/health").status_code == 503
+    tail.is_caught_up = True
+    assert client.get("/health").json() == {"status": "healthy", "lag_records": 9, "books": 0}
+
+
+@pytest.mark.parametrize("record", [b"junk", None])
+def test_what_cannot_be_read_has_no_effect(follower: Follower, record: bytes | None) -> None:
+    assert follower.apply(Message(record, 0))
+    assert list(follower.books()) == []
+
+
+def test_a_record_that_the_machine_refuses_is_left_out_of_a_second_reading(
+    follower: Follower,
+) -> None:
+    log = messages(*COMMANDS[:3], command("no_such_kind"), *COMMANDS[3:])
+    assert [follower.apply(message) for message in log[:4]] == [True, True, True, False]
+    assert all(follower.apply(message) for message in log)
+    expected = MACHINE.empty(BOOK)
+    for message in log:
+        if message.offset() != 3:
+            MACHINE.apply(
+                expected, CODEC.decoder(BOOKS_COMMANDS)(message.value()), message.timestamp()[1]
+            )
+    assert follower.book(BOOK).state_hash() == expected.state_hash()
+
+
+def test_a_second_reading_leaves_other_partitions_alone(follower: Follower) -> None:
+    (kept,) = messages(COMMANDS[0], key=OTHER)
+    kept.log_partition = 7
+    follower.apply(kept)
+    follower.apply(Message(ENCODE(command("no_such_kind")), 0))
+    assert [book.book_id for book in follower.books()] == [OTHER]

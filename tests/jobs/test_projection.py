@@ -1,0 +1,180 @@
+"""The projection's loop: batch, write, then commit; a dead store is waited for."""
+
+import threading
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.exceptions import OperationalError
+
+from jobs import projection
+from jobs.projection import ClickHouse, Fact, Projector
+from schemas import codec as codecs
+from schemas import contract, names
+
+CODEC = codecs.offline()
+STATUS = {
+    "event_id": "e",
+    "book_id": "b",
+    "book_seq": 1,
+    "occurred_at_ms": 5,
+    "command": "tick",
+    "command_id": "",
+    "status": "open",
+    "hash": None,
+}
+TOPIC = "market.status"
+
+
+class Message:
+    """A record as confluent_kafka hands it out."""
+
+    def __init__(self, value: bytes | None, offset: int = 0, topic: str = TOPIC) -> None:
+        self._value, self._offset, self._topic = value, offset, topic
+
+    def error(self) -> None:
+        return None
+
+    def value(self) -> bytes | None:
+        return self._value
+
+    def key(self) -> bytes:
+        return b"k"
+
+    def topic(self) -> str:
+        return self._topic
+
+    def partition(self) -> int:
+        return 4
+
+    def offset(self) -> int:
+        return self._offset
+
+    def timestamp(self) -> tuple[int, int]:
+        return 2, 77
+
+
+class Log:
+    """Consumer, producer and store in one, which remember what happened in which order."""
+
+    name = "store"
+    max_records = 3
+    linger_seconds = 0.0
+
+    def __init__(self, values: list[bytes | None], failures: int = 0) -> None:
+        self.waiting = [Message(value, offset) for offset, value in enumerate(values)]
+        self.failures = failures
+        self.events: list[Any] = []
+        self.stop = threading.Event()
+        self.projector = Projector(self, self, self, CODEC, self.stop)
+
+    def run(self) -> list[Any]:
+        self.projector.run()
+        return self.events
+
+    # the consumer
+    def subscribe(self, topics: list[str]) -> None:
+        self.events.append(("subscribe", len(topics)))
+
+    def poll(self, timeout: float) -> Message | None:
+        if not self.waiting:
+            self.stop.set()
+            return None
+        return self.waiting.pop(0)
+
+    def consume(self, count: int, timeout: float) -> list[Message]:
+        taken, self.waiting = self.waiting[:count], self.waiting[count:]
+        return taken
+
+    def commit(self, asynchronous: bool) -> None:
+        self.events.append("commit")
+
+    def close(self) -> None:
+        self.events.append("close")
+
+    # the producer
+    def produce(self, topic: str, value: bytes) -> None:
+        self.events.append((topic, CODEC.decoder(topic)(value)))
+
+    def flush(self) -> None:
+        self.events.append("flush")
+
+    # the store
+    def write(self, facts: list[Fact]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise OperationalError("down")
+        self.events.append([fact.record["book_seq"] for fact in facts])
+
+
+def status(seq: int) -> bytes:
+    return CODEC.encoder(TOPIC)({**STATUS, "book_seq": seq})
+
+
+def test_a_batch_is_written_and_only_then_committed() -> None:
+    log = Log([status(1), status(2), status(3), status(4)])
+    assert log.run() == [
+        ("subscribe", len(names.FACT_TOPICS)),
+        *("flush", [1, 2, 3], "commit"),
+        *("flush", [4], "commit"),
+        "close",
+    ]
+
+
+def test_a_store_that_is_down_is_waited_for_and_nothing_is_skipped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(projection, "FIRST_WAIT_SECONDS", 0.001)
+    assert Log([status(1), status(2)], failures=3).run()[2:4] == [[1, 2], "commit"]
+
+
+def test_a_stop_while_the_store_is_down_commits_nothing() -> None:
+    log = Log([status(1)], failures=99)
+    threading.Timer(0.05, log.stop.set).start()
+    assert "commit" not in log.run()
+
+
+def test_an_unreadable_record_is_a_dead_letter_before_its_offset_is_committed() -> None:
+    log = Log([status(1), b"junk", status(3)])
+    (topic, letter), *rest = log.run()[1:]
+    assert topic == names.DEAD_LETTERS
+    assert rest == ["flush", [1, 3], "commit", "close"]
+    assert letter == {
+        "reader": "projection-store",
+        "topic": TOPIC,
+        "partition": 4,
+        "offset": 1,
+        "key": b"k",
+        "value": b"junk",
+        "reason": "4 bytes are too few for a schema id",
+        "occurred_at_ms": 77,
+    }
+
+
+def test_clickhouse_gets_one_insert_a_table() -> None:
+    inserted: list[Any] = []
+
+    class Insert:
+        data: Any = None
+
+        def __init__(self, table: str, columns: tuple[str, ...], column_oriented: bool) -> None:
+            assert column_oriented
+            self.table = table
+
+    class Client:
+        create_insert_context = staticmethod(Insert)
+
+        def insert(self, context: Insert) -> None:
+            inserted.append((context.table, context.data))
+
+    store = ClickHouse(Client)
+    store.write([Fact(TOPIC, {**STATUS, "book_seq": seq}) for seq in (1, 2)])
+    store.write([Fact(TOPIC, STATUS)])
+    assert [(table, data[2]) for table, data in inserted] == [
+        ("market_status", [1, 2]),
+        ("market_status", [1]),
+    ]
+
+
+def test_the_projection_reads_every_fact() -> None:
+    assert set(projection.topics()) == set(names.FACT_TOPICS.values())
+    assert all(t in contract.topics() for t in projection.topics())
