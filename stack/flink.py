@@ -81,7 +81,7 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
     host, folder = settings.text("HOST"), home(settings)
     return {
         "env.java.home": str(java.HOME),
-        "env.java.opts.all": java_options,
+        "env.java.opts.all": f"{java_options} {java.scratch(settings)}",
         "env.java.opts.jobmanager": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
         "jobmanager.rpc.address": host,
         "jobmanager.rpc.port": settings.port("FLINK_RPC_PORT"),
@@ -95,6 +95,7 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
         "rest.address": host,
         "rest.bind-address": host,
         "rest.port": settings.port("FLINK_PORT"),
+        "web.tmpdir": str(folder / "scratch"),
         "io.tmp.dirs": str(folder / "scratch"),
         # Python inside the TaskManager, with the project itself on its path.
         "python.executable": sys.executable,
@@ -165,6 +166,7 @@ def _prepare(settings: Settings) -> None:
     folder = home(settings)
     for name in ("conf", "checkpoints", "savepoints", "scratch"):
         (folder / name).mkdir(parents=True, exist_ok=True)
+    java.scratch_folder(settings).mkdir(exist_ok=True)
     values = configuration(settings, _shipped_java_options())
     text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in values.items())
     (folder / "conf" / "config.yaml").write_text(text)

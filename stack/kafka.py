@@ -24,7 +24,11 @@ logger.server.level = info
 def program(settings: Settings) -> Program:
     """The broker; formats its log folder at the first start."""
     home = settings.path("HOME") / "kafka"
-    options = (*HEAP, f"-Dlog4j2.configurationFile={home / 'log4j2.properties'}")
+    options = (
+        *HEAP,
+        java.scratch(settings),
+        f"-Dlog4j2.configurationFile={home / 'log4j2.properties'}",
+    )
     classpath = artifacts.paths(settings, "kafka")
     return Program(
         name="kafka",
@@ -72,6 +76,7 @@ def properties(settings: Settings, home: Path) -> str:
 
 def _prepare(settings: Settings, home: Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
+    java.scratch_folder(settings).mkdir(exist_ok=True)
     (home / "server.properties").write_text(properties(settings, home))
     (home / "log4j2.properties").write_text(LOGGING)
     if not (home / "data" / "meta.properties").exists():

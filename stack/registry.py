@@ -17,7 +17,7 @@ def program(settings: Settings) -> Program:
     folder = artifacts.folder(settings) / "unpacked" / _archive(settings)
     return Program(
         name="registry",
-        command=(str(java.EXECUTABLE), *OPTIONS, "-jar", "quarkus-run.jar"),
+        command=(str(java.EXECUTABLE), *OPTIONS, java.scratch(settings), "-jar", "quarkus-run.jar"),
         needs=("kafka",),
         environment={**bare_environment(), **_configuration(settings)},
         folder=folder,
@@ -58,4 +58,5 @@ def _configuration(settings: Settings) -> dict[str, str]:
 
 def _prepare(settings: Settings) -> None:
     (settings.path("HOME") / "registry").mkdir(parents=True, exist_ok=True)
+    java.scratch_folder(settings).mkdir(exist_ok=True)
     artifacts.unpacked(settings, "registry")

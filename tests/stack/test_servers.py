@@ -23,7 +23,7 @@ def test_flink_runs_python_in_the_taskmanager_and_keeps_its_checkpoints() -> Non
     values = flink.configuration(SETTINGS, "--add-opens=x")
     assert values["python.execution-mode"] == "thread"
     assert values["execution.checkpointing.dir"] == "file:///srv/market/flink/checkpoints"
-    assert values["env.java.opts.all"] == "--add-opens=x"
+    assert values["env.java.opts.all"] == "--add-opens=x -Djava.io.tmpdir=/srv/market/scratch"
     hosts = ("rest.bind-address", "jobmanager.bind-host", "taskmanager.bind-host")
     assert {values[key] for key in hosts} == {"127.0.0.1"}
 
