@@ -105,7 +105,7 @@ class NodeChanged(TypedDict):
     offline: int
     """GPUs offline."""
     slots: list[str]
-    """State of each slot: available, held:ORDER, allocated:LEASE, maintenance or offline."""
+    """State of each slot: available, held:ORDER, allocated:LEASE, allocated:LEASE:impaired, maintenance or offline."""
 
 
 class OrderAmended(TypedDict):

@@ -60,12 +60,6 @@ TABLE = (
     Setting("KAFKA_PORT", "port of the Kafka broker", default="28092"),
     Setting("KAFKA_CONTROLLER_PORT", "port of the broker's own KRaft controller", default="28093"),
     Setting("CLICKHOUSE_PORT", "port of the ClickHouse HTTP interface", default="28123"),
-    Setting("METRICS_PORT", "port of the Prometheus endpoint of the jobs", default="28249"),
-    Setting(
-        "JOBMANAGER_METRICS_PORT",
-        "port of the Prometheus endpoint of Flink's JobManager",
-        default="28250",
-    ),
     Setting("REDIS_PORT", "port of Redis", default="28379"),
     # Where the servers are.
     Setting("API_URL", "the HTTP API, for clients", default="http://127.0.0.1:10355"),

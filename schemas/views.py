@@ -59,12 +59,13 @@ The API's digest and time go when a key is used again without the API having cle
 """
 
 PLACE: Final = """
-local held = redis.call('HMGET', KEYS[1], 'digest', 'closing', 'rejection', 'fills', 'remaining')
+local held = redis.call('HMGET', KEYS[1],
+    'digest', 'closing', 'rejection', 'fills', 'remaining', 'creation')
 local last = held[5] == '0' and held[4] or ''
 for i = 2, 3 do
     if held[i] and held[i] > last then last = held[i] end
 end
-if last ~= '' and last < ARGV[1] then redis.call('DEL', KEYS[1])
+if last ~= '' and last >= (held[6] or '') and last < ARGV[1] then redis.call('DEL', KEYS[1])
 elseif redis.call('EXISTS', KEYS[1]) == 1 then
     for i = 2, #ARGV, 2 do redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[i + 1]) end
     return held[1] or ''

@@ -40,13 +40,12 @@ logger.netty.level = OFF
 def jobmanager(settings: Settings) -> Program:
     """The JobManager with REST API and web page."""
     port = settings.port("FLINK_PORT")
-    metrics = settings.port("JOBMANAGER_METRICS_PORT")
     return Program(
         name=JOBMANAGER,
-        command=_command("jobmanager.sh", metrics),
+        command=_command("jobmanager.sh"),
         environment=_environment(settings, JOBMANAGER),
         folder=home(settings),
-        ports=(port, settings.port("FLINK_RPC_PORT"), metrics),
+        ports=(port, settings.port("FLINK_RPC_PORT")),
         ready=answers(f"{url(settings)}/overview"),
         prepare=lambda: _prepare(settings),
     )
@@ -54,14 +53,12 @@ def jobmanager(settings: Settings) -> Program:
 
 def taskmanager(settings: Settings) -> Program:
     """The TaskManager, ready once the JobManager counts its slots."""
-    metrics = settings.port("METRICS_PORT")
     return Program(
         name=TASKMANAGER,
-        command=_command("taskmanager.sh", metrics),
+        command=_command("taskmanager.sh"),
         needs=(JOBMANAGER,),
         environment=_environment(settings, TASKMANAGER),
         folder=home(settings),
-        ports=(metrics,),
         ready=answers(f"{url(settings)}/overview", _has_slots),
     )
 
@@ -117,19 +114,13 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
         "restart-strategy.exponential-delay.reset-backoff-threshold": "1 min",
         "heartbeat.interval": "1 s",
         "heartbeat.timeout": "5 s",
-        # The port of each process is given on its command line.
-        "metrics.reporter.prom.factory.class": (
-            "org.apache.flink.metrics.prometheus.PrometheusReporterFactory"
-        ),
         "web.submit.enable": False,
     }
 
 
-def _command(script: str, metrics_port: int) -> tuple[str, ...]:
+def _command(script: str) -> tuple[str, ...]:
     """Flink's script in the foreground; it computes the JVM's memory and becomes the JVM."""
-    path = _distribution() / "bin" / script
-    option = f"metrics.reporter.prom.port={metrics_port}"
-    return ("bash", str(path), "start-foreground", "-D", option)
+    return ("bash", str(_distribution() / "bin" / script), "start-foreground")
 
 
 def client_environment(settings: Settings) -> dict[str, str]:
