@@ -3,7 +3,8 @@
 import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka import KafkaError as _KafkaError
@@ -14,6 +15,9 @@ from cli.errors import OutcomeUnknown, Unreachable
 from schemas import contract, names, settings
 from schemas.codec import Codec, UnreadableRecord
 from schemas.settings import Settings
+
+if TYPE_CHECKING:
+    from schemas.registry import Registry
 
 Place = tuple[str, int]
 """Topic and partition."""
@@ -157,7 +161,8 @@ class Tail:
         self._consumer.close()
 
 
-def connect(found: Settings) -> Log:
+@contextmanager
+def connect(found: Settings) -> Iterator[Log]:
     """The log of the market that the settings name, or that was started in their state folder.
 
     Raises:
@@ -167,12 +172,19 @@ def connect(found: Settings) -> Log:
     from schemas import registry
 
     addressed = located(found)
+    registered = registry.connect(addressed)
     try:
-        codec = registry.connect(addressed).codec()
+        yield Log(addressed.text("KAFKA_BOOTSTRAP"), _codec(registered, addressed))
+    finally:
+        registered.close()
+
+
+def _codec(registered: "Registry", addressed: Settings) -> Codec:
+    try:
+        return registered.codec()
     except Exception as error:  # the client raises whatever its HTTP library met
         where = addressed.text("REGISTRY_URL")
         raise Unreachable(f"schema registry at {where}: {error}; {START_ONE}") from error
-    return Log(addressed.text("KAFKA_BOOTSTRAP"), codec)
 
 
 def located(found: Settings) -> Settings:

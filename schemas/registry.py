@@ -44,6 +44,10 @@ class Registry:
         ids = {name: self._id(topic) for name, topic in contract.topics().items()}
         return Codec(ids, functools.cache(self._schema))
 
+    def close(self) -> None:
+        """Close its connections; its codecs then know only the schemas that they have met."""
+        self._client.close()
+
     def _register(self, topic: contract.Topic) -> int:
         if topic.subject not in self._client.get_subjects():
             schema_id = self._client.register_schema(topic.subject, _schema_of(topic))

@@ -53,8 +53,8 @@ def demo(
         stack.up(opened.settings, progress=console.print)
     opened = Session(located(opened.settings), opened.transport)
     supply, bids = plan(speed, orders, seed)
-    log = connect(opened.settings)
-    checks = asyncio.run(_run(opened, console, log, supply, bids))
+    with connect(opened.settings) as log:
+        checks = asyncio.run(_run(opened, console, log, supply, bids))
     _report(console, opened, checks, time.monotonic() - began)
     if not all(check.equal for check in checks):
         raise CheckFailed("a check of the demo is NOT equal")
@@ -107,12 +107,15 @@ async def _play(
         watcher = asyncio.create_task(play.watch_books(run, progress))
         shower_task = asyncio.create_task(shower)
         progress.phase = f"tasks of the trace as bids, run {run.name}"
+        began = time.monotonic()
         await play.send_bids(run, bids, progress)
+        took = time.monotonic() - began
         for task in (watcher, shower_task):
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-    console.print(view.line(progress, len(bids) / max(bids[-1].at_seconds, 1.0)))
+    await _settled(progress)
+    console.print(view.line(progress, len(bids) / took))
     if progress.refusals or progress.unknown:
         console.print(f"not taken: {dict(progress.refusals)}, outcome unknown {progress.unknown}")
 
@@ -153,6 +156,14 @@ def _report(console: Console, opened: Session, checks: Sequence[Check], seconds:
         print_links(console, opened)
     console.print("\ntry next:\n  gpubroker market watch G2.ondemand")
     console.print('  gpubroker sql "select book_id, count(), avg(price) from trades group by 1"')
+
+
+async def _settled(progress: Progress) -> None:
+    """Wait until no trade has come for a second, which is when the last bid has met its fate."""
+    before = -1
+    while progress.trades != before:
+        before = progress.trades
+        await asyncio.sleep(1)
 
 
 async def _timed(console: Console, what: str, work: Awaitable[None]) -> None:

@@ -35,7 +35,8 @@ def replay(
 ) -> None:
     """Recompute a book from its log: every fact and the state's hash must be the running book's."""
     opened = session(ctx)
-    comparison = recompute(connect(opened.settings), book_id)
+    with connect(opened.settings) as log:
+        comparison = recompute(log, book_id)
     output.show(
         opened.settings,
         {**dataclasses.asdict(comparison), "equal": comparison.equal},

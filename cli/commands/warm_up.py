@@ -53,13 +53,20 @@ def warm_up(ctx: typer.Context) -> None:
 async def _warm(opened: Session) -> tuple[int, float, float]:
     """Rounds, the last window's p95, and the seconds that it took."""
     began = time.monotonic()
+    took_ms: list[float] = []
+
+    def is_over() -> bool:
+        late = time.monotonic() - began >= MOST_SECONDS
+        return late or len(took_ms) >= MOST_ROUNDS or is_settled(took_ms)
+
     async with AsyncClient(opened.url(), CONCURRENCY) as api:
         keys = await _keys(opened, api)
-        took_ms: list[float] = []
-        while len(took_ms) < MOST_ROUNDS and time.monotonic() - began < MOST_SECONDS:
-            took_ms += await _window(api, keys.key)
-            if is_settled(took_ms):
-                break
+
+        async def work() -> None:
+            while not is_over():
+                took_ms.append(await _round(api, keys.key))
+
+        await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
     return len(took_ms), percentile(took_ms[-WINDOW:], 95), time.monotonic() - began
 
 
@@ -67,20 +74,6 @@ def is_settled(took_ms: Sequence[float]) -> bool:
     """Whether the newest window is fast."""
     newest = list(took_ms[-WINDOW:])
     return len(newest) == WINDOW and percentile(newest, 95) <= SETTLED_MS
-
-
-async def _window(api: AsyncClient, key: str) -> list[float]:
-    """As many rounds as a window has, some at a time."""
-    left = iter(range(WINDOW))
-
-    async def work() -> list[float]:
-        return [await _round(api, key) for _ in left]
-
-    return [
-        each
-        for took in await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
-        for each in took
-    ]
 
 
 async def _round(api: AsyncClient, key: str) -> float:

@@ -342,17 +342,18 @@ def load(before: dict[str, float], after: dict[str, float], seconds: float) -> d
 
 def record(pipe: Pipe, settings: Settings) -> None:
     """The other process: notes when each bid's first trade came, until it is asked for them."""
-    tail = connect(settings).follow("orders.matched")
     seen: dict[str, float] = {}
-    pipe.send("ready")
-    while True:
-        entry = tail.poll(0.05)
-        if entry:
-            seen.setdefault(entry.record["bid_order_id"], time.monotonic())
-        elif pipe.poll():
-            if pipe.recv() == "stop":
-                return
-            pipe.send(seen)
+    with connect(settings) as log:
+        tail = log.follow("orders.matched")
+        pipe.send("ready")
+        while True:
+            entry = tail.poll(0.05)
+            if entry:
+                seen.setdefault(entry.record["bid_order_id"], time.monotonic())
+            elif pipe.poll():
+                if pipe.recv() == "stop":
+                    return
+                pipe.send(seen)
 
 
 def _record_trades(settings: Settings) -> tuple[Pipe, multiprocessing.process.BaseProcess]:
