@@ -42,6 +42,7 @@ def create_app(ports: Ports) -> Quart:
     app.config["MAX_CONTENT_LENGTH"] = problems.MAX_BYTES
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
     metrics = Metrics()
     server = Server(ports, metrics)
     for endpoint in ENDPOINTS:

@@ -118,6 +118,9 @@ class MemoryMarket:
         row = self.rows[order_id]
         stamp = views.stamp(fact["occurred_at_ms"], fact.get("book_seq") or 0)
         if stamp > row.get(group, ""):
+            if group == "creation" and group in row:
+                for name in ("digest", "created_at_ms"):  # of the order that had this key before
+                    row.pop(name, None)
             row.update({group: stamp} | {name: views.text(fields[name]) for name in fields})
 
     def _ask(self, server: str) -> None:

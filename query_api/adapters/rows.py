@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-DIGEST_FIELDS: Final = ("digest", "closing", "rejection", "fills", "remaining")
+DIGEST_FIELDS: Final = ("digest", "closing", "rejection", "fills", "remaining", "creation")
 """What `digest_in` needs of a row."""
 
 
@@ -26,4 +26,4 @@ def placed_over(
 def _is_forgotten(row: Mapping[str, str | None], forgotten: str) -> bool:
     filled = row.get("fills") or "" if row.get("remaining") == "0" else ""
     last = max(filled, row.get("closing") or "", row.get("rejection") or "")
-    return "" < last < forgotten
+    return "" < last < forgotten and last >= (row.get("creation") or "")

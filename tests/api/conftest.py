@@ -9,9 +9,9 @@ from quart import Quart
 
 from query_api.adapters.memory import MemoryClock, MemoryMarket, MemoryRegistry, memory_ports
 from query_api.app import create_app
-from query_api.bodies import SCOPES
 from query_api.commands.accounts import new_account
 from query_api.commands.keys import ROLES_OF, new_key, scopes_for
+from query_api.ports import Ports
 
 
 @dataclass
@@ -44,10 +44,9 @@ class Caller:
         if isinstance(body, bytes):
             given = {"data": body}
             sent = {"Content-Type": "application/json", **sent}
-        full = path if path.startswith("/docs") else path
-        prefix = "" if full in ("/health", "/metrics", "/openapi.json", "/docs") else "/api/v2"
+        prefix = "" if path in ("/health", "/metrics", "/openapi.json", "/docs") else "/api/v2"
         response = await self.app.test_client().open(
-            prefix + full, method=method, headers=sent, query_string=query, **given
+            prefix + path, method=method, headers=sent, query_string=query, **given
         )
         kind = response.headers["Content-Type"]
         told = await (response.get_json(force=True) if "json" in kind else response.get_data())
@@ -62,6 +61,11 @@ class World:
     market: MemoryMarket
     registry: MemoryRegistry
     clock: MemoryClock
+    ports: Ports
+
+    @property
+    def live(self) -> Any:
+        return self.ports.live
 
     async def account(self, role: str, name: str = "someone") -> str:
         account = new_account(name, role, self.clock.now_ms())
@@ -130,7 +134,7 @@ async def add_node(seller: Caller, provider_id: str, gpus: int = 8, gpu_type: st
 @pytest.fixture
 def world() -> World:
     ports, market, registry = memory_ports()
-    return World(create_app(ports), market, registry, market.clock)
+    return World(create_app(ports), market, registry, market.clock, ports)
 
 
 @pytest.fixture
@@ -157,4 +161,3 @@ ASK = {
     "duration_hours": 100,
     "region": "us-west-2",
 }
-ALL_SCOPES = SCOPES
