@@ -79,14 +79,15 @@ class FrameworkRequest:
 
 
 def _route(app: Quart, endpoint: Endpoint, view: View) -> None:
-    rule = endpoint.path.replace("{", "<").replace("}", ">")
+    rule = endpoint.path.replace("{book_id}", "<book_id>").replace("{", "<uuid:").replace("}", ">")
     name = f"{endpoint.method} {endpoint.path}".replace(".", "_")
     app.add_url_rule(rule, name, view, methods=[endpoint.method], provide_automatic_options=False)
 
 
 def _view(endpoint: Endpoint, server: Server) -> View:
-    async def view(**path: str) -> Response:
-        return _response(await server.serve(endpoint, path, FrameworkRequest(request)))
+    async def view(**path: object) -> Response:
+        names = {name: str(value) for name, value in path.items()}
+        return _response(await server.serve(endpoint, names, FrameworkRequest(request)))
 
     return view
 

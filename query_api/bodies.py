@@ -19,6 +19,7 @@ from udfs.money import MAX_PRICE_MICROS, MAX_QUANTITY, MICROS, MIN_PRICE_MICROS
 MAX_HOURS = 8_760
 MAX_GPUS = 1_024
 MAX_LIST = 1_000
+MAX_USD = 10**9
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,4})?")
 _SHOWN = r"[^\x00-\x1f\x7f]"
 
@@ -71,16 +72,30 @@ def _query_int(value: Any) -> int:
     return int(value)
 
 
-_USD_SCHEMA = {
-    "anyOf": [
-        {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,3})(\.[0-9]{1,4})?$"},
-        {"type": "number", "minimum": 0, "maximum": 1000},
-    ]
-}
+def _usd_schema(most_usd: int) -> dict[str, Any]:
+    digits = len(str(most_usd)) - 1
+    return {
+        "anyOf": [
+            {"type": "string", "pattern": rf"^(0|[1-9][0-9]{{0,{digits}}})(\.[0-9]{{1,4}})?$"},
+            {"type": "number", "minimum": 0, "maximum": most_usd},
+        ]
+    }
+
+
 _TIME_SCHEMA = {"type": "string", "format": "date-time"}
 
-UsdMicros = Annotated[int, BeforeValidator(_usd_micros), WithJsonSchema(_USD_SCHEMA)]
-PriceMicros = Annotated[UsdMicros, Field(ge=MIN_PRICE_MICROS, le=MAX_PRICE_MICROS)]
+PriceMicros = Annotated[
+    int,
+    Field(ge=MIN_PRICE_MICROS, le=MAX_PRICE_MICROS),
+    BeforeValidator(_usd_micros),
+    WithJsonSchema(_usd_schema(MAX_PRICE_MICROS // MICROS)),
+]
+AmountMicros = Annotated[
+    int,
+    Field(ge=0, le=MAX_USD * MICROS),
+    BeforeValidator(_usd_micros),
+    WithJsonSchema(_usd_schema(MAX_USD)),
+]
 TimeMs = Annotated[int, BeforeValidator(_time_ms), WithJsonSchema(_TIME_SCHEMA)]
 Address = Annotated[
     str,
@@ -167,9 +182,10 @@ class Limits(Body):
     max_open_orders: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
         None, description="open orders, a JSON integer from 0 to 1000000 (K1)"
     )
-    max_notional: UsdMicros | None = Field(
+    max_notional: AmountMicros | None = Field(
         None,
-        description="open notional of bids in USD, a decimal with at most 4 decimals; 0 for none",
+        description="open notional of bids in USD, a decimal with at most 4 decimals, "
+        "0 (for none) to 10^9 (K1)",
     )
 
 

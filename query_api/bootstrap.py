@@ -1,7 +1,7 @@
 """Where real servers are chosen: the only place that knows which adapter stands behind a port."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -94,6 +94,8 @@ class Service:
             await send({"type": "lifespan.startup.failed", "message": f"cannot start: {error}"})
             return
         self._app = create_app(ports)
+        with suppress(Unavailable):  # known from now on, should PostgreSQL go away
+            await ports.catalogue.get()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._opened.aclose()

@@ -1,5 +1,6 @@
 """openapi.json, made from the endpoints, and a page that shows it without the internet."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any
@@ -60,11 +61,11 @@ _NAMES = {"type": "string", "pattern": "^[A-Za-z0-9._-]+$"}
 
 def add_to(app: Quart, endpoints: Iterable[Endpoint]) -> None:
     """Serve /openapi.json and /docs."""
-    document = json_body.write(openapi(endpoints))
+    document = functools.cache(lambda: json_body.write(openapi(endpoints)))
     page = resources.files("query_api").joinpath("docs.html").read_bytes()
 
     async def show_document() -> Response:
-        return Response(document, 200, {"Content-Type": "application/json"})
+        return Response(document(), 200, {"Content-Type": "application/json"})
 
     async def show_page() -> Response:
         return Response(page, 200, {"Content-Type": "text/html; charset=utf-8"})

@@ -46,7 +46,7 @@ class Caller:
             sent = {"Content-Type": "application/json", **sent}
         prefix = "" if path in ("/health", "/metrics", "/openapi.json", "/docs") else "/api/v2"
         response = await self.app.test_client().open(
-            prefix + path, method=method, headers=sent, query_string=query, **given
+            prefix + path, method=method, headers=sent, query_string=query or None, **given
         )
         kind = response.headers["Content-Type"]
         told = await (response.get_json(force=True) if "json" in kind else response.get_data())

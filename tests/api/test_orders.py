@@ -68,7 +68,9 @@ async def test_o3_defaults_are_stamped(world, buyer, seller):
     assert (bid.body["time_in_force"], ask.body["time_in_force"]) == ("GTD", "GTC")
     now_ms = world.clock.now_ms()
     orders = [
-        record["place_order"] for _, _, record in world.market.log if record["kind"] == "place_order"
+        record["place_order"]
+        for _, _, record in world.market.log
+        if record["kind"] == "place_order"
     ]
     hours = [round((order["expires_at_ms"] - now_ms) / 3_600_000) for order in orders]
     assert hours == [24, 30 * 24]

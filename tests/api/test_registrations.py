@@ -1,0 +1,277 @@
+"""Accounts, providers, clusters, nodes and API keys."""
+
+import pytest
+
+from tests.api.conftest import ASK, BID, add_cluster, add_node, node_body, registered
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+async def test_an_administrator_opens_accounts(world, admin):
+    body = {"name": "Ada", "role": "consumer", "limits": {"max_open_orders": 5}}
+    made = await admin("POST", "/accounts", body)
+    assert made.status == 201
+    assert set(made.body) == {"account_id"}
+    _, key, record = world.market.log[-1]
+    assert key == record["account_id"] == made.body["account_id"]
+    assert (record["source"], record["source_seq"]) == ("registry", 1)
+    assert record["set_account"]["max_open_orders"] == 5
+    changed = await admin("PATCH", f"/accounts/{key}", {"suspended": True})
+    assert (changed.body["suspended"], changed.body["limits"]["max_open_orders"]) == (True, 5)
+    assert world.market.log[-1][2]["source_seq"] == 2
+
+
+async def test_accounts_are_for_administrators(admin, buyer, seller):
+    for caller in (buyer, seller):
+        assert (await caller("POST", "/accounts", {"name": "x", "role": "consumer"})).status == 403
+        path = f"/accounts/{caller.account_id}"
+        assert (await caller("PATCH", path, {"suspended": False})).status == 403
+    for account_id in (UNKNOWN, "nonsense"):
+        reply = await admin("PATCH", f"/accounts/{account_id}", {"suspended": True})
+        assert (reply.status, reply.body["code"]) == (404, "NOT_FOUND")
+    wrong = await admin("POST", "/accounts", {"name": "x", "role": "admin"})
+    assert set(wrong.wrong) == {"/role"}
+
+
+async def test_a_provider_is_registered_once_and_verified_by_an_administrator(world, admin):
+    seller = await world.caller("provider")
+    assert (await seller("GET", "/providers/me")).status == 404
+    provider_id = await registered(seller)
+    again = await seller("POST", "/providers", {"name": "a", "company": "b", "kyc_data": {}})
+    assert (again.status, again.body["code"]) == (409, "PROVIDER_EXISTS")
+    assert (await seller("GET", "/providers/me")).body["status"] == "pending_kyc"
+    refused = await seller("POST", "/orders", ASK, headers={"Prefer": "wait=1"})
+    assert refused.body["code"] == "PROVIDER_NOT_VERIFIED"
+    path = f"/providers/{provider_id}"
+    assert (await seller("PATCH", path, {"status": "verified"})).status == 403
+    assert (await admin("PATCH", path, {"status": "verified"})).body["status"] == "verified"
+    assert (await seller("GET", path)).body["status"] == "verified"
+    suspended = await admin("PATCH", path, {"status": "suspended"})
+    assert suspended.body["status"] == "suspended"
+    assert not world.market.log[-1][2]["set_account"]["verified"]
+    assert set((await admin("PATCH", path, {"status": "pending_kyc"})).wrong) == {"/status"}
+
+
+async def test_only_keys_of_providers_register_providers(buyer):
+    body = {"name": "a", "company": "b", "kyc_data": {}}
+    assert (await buyer("POST", "/providers", body)).status == 403
+
+
+async def test_identity_data_is_not_told_back(world, admin):
+    seller = await world.caller("provider")
+    provider_id = await registered(seller)
+    assert "kyc_data" not in (await admin("GET", f"/providers/{provider_id}")).body
+
+
+async def test_clusters_count_gpus_from_the_live_view(world, buyer, seller):
+    provider_id = (await seller("GET", "/providers/me")).body["id"]
+    (cluster,) = (await seller("GET", "/providers/me/clusters")).body["items"]
+    assert (cluster["total_gpus"], cluster["available_gpus"]) == (8, 8)
+    assert (cluster["region"], cluster["specs"]) == ("us-west-2", {"fabric": "ib"})
+    await seller("POST", "/orders", {**ASK, "quantity": 3})
+    (cluster,) = (await seller("GET", "/providers/me/clusters")).body["items"]
+    assert (cluster["total_gpus"], cluster["available_gpus"]) == (8, 5)
+    await add_cluster(seller, provider_id)
+    page = await seller("GET", "/providers/me/clusters", limit=1)
+    assert (page.body["total"], page.body["items"][0]["total_gpus"]) == (2, 0)
+    rest = await seller("GET", "/providers/me/clusters", cursor=page.body["next_cursor"])
+    assert [item["id"] for item in rest.body["items"]] == [cluster["id"]]
+    wrong = await seller(
+        "POST", f"/providers/{provider_id}/clusters", {"name": "x", "region": "mars"}
+    )
+    assert set(wrong.wrong) == {"/region"}
+
+
+async def test_nodes_tell_what_their_gpus_do(world, buyer, seller):
+    provider_id = (await seller("GET", "/providers/me")).body["id"]
+    node_id = await add_node(seller, provider_id, 4, "L4")
+    ask = {**ASK, "gpu_type": "L4", "quantity": 3}
+    await seller("POST", "/orders", ask)
+    await buyer("POST", "/orders", {**BID, "gpu_type": "L4", "quantity": 1})
+    node = (await seller("GET", f"/nodes/{node_id}")).body
+    states = [gpu["status"] for gpu in node["gpus"]]
+    assert sorted(states) == ["allocated", "allocated", "allocated", "available"]
+    assert node["gpus"][1]["pcie_slot"] == "slot 1"
+    assert (node["status"], node["base_price"]) == ("healthy", None)
+    world.market.away.add("redis")
+    assert (await seller("GET", f"/nodes/{node_id}")).body["gpus"] == node["gpus"]
+    world.market.away.add("clickhouse")
+    as_registered = (await seller("GET", f"/nodes/{node_id}")).body
+    assert {gpu["status"] for gpu in as_registered["gpus"]} == {"available"}
+
+
+async def test_a_node_is_renamed_priced_kept_and_removed(world, seller):
+    provider_id = (await seller("GET", "/providers/me")).body["id"]
+    node_id = await add_node(seller, provider_id, 2)
+    path = f"/nodes/{node_id}"
+    renamed = await seller("PATCH", path, {"hostname": "n2", "ip_address": "2001:DB8::1"})
+    assert (renamed.body["hostname"], renamed.body["ip_address"]) == ("n2", "2001:db8::1")
+    kept = await seller("PATCH", path, {"status": "maintenance"})
+    assert kept.body["status"] == "maintenance"
+    shown = (await seller("GET", path)).body
+    assert (shown["status"], {gpu["status"] for gpu in shown["gpus"]}) == (
+        "maintenance", {"maintenance"},
+    )  # fmt: skip
+    back = await seller("PATCH", path, {"status": "available"})
+    assert back.body["status"] == "healthy"
+    priced = await seller("PUT", f"{path}/pricing", {"base_price": "2.5", "surge_enabled": True})
+    assert (priced.status, priced.body) == (200, {"success": True})
+    shown = (await seller("GET", path)).body
+    assert (shown["base_price"], shown["surge_enabled"]) == ("2.5000", True)
+    removed = await seller("DELETE", path)
+    assert (removed.status, removed.body) == (200, {"success": True})
+    assert (await seller("GET", path)).status == 404
+    assert (await seller("DELETE", path)).status == 404
+    kinds = [record["kind"] for _, _, record in world.market.log[-5:]]
+    assert kinds == [
+        "register_node", "set_node_maintenance", "set_node_maintenance", "set_node_pricing",
+        "remove_node",
+    ]  # fmt: skip
+
+
+async def test_nodes_are_listed_by_cluster(world, seller):
+    provider_id = (await seller("GET", "/providers/me")).body["id"]
+    first = (await seller("GET", "/providers/me/clusters")).body["items"][0]["id"]
+    node_id = await add_node(seller, provider_id, 1)
+    every = await seller("GET", "/nodes")
+    assert (every.body["total"], every.body["items"][0]["id"]) == (2, node_id)
+    of_first = await seller("GET", "/nodes", cluster_id=first)
+    assert [item["cluster_id"] for item in of_first.body["items"]] == [first]
+
+
+async def test_a_registration_that_is_not_relayed_yet_is_a_202(world, admin, seller):
+    world.registry.relay_is_away = True
+    before = world.clock.now_ms()
+    made = await admin("POST", "/accounts", {"name": "Ada", "role": "consumer"})
+    assert made.status == 202
+    assert 1_900 <= world.clock.now_ms() - before <= 2_100
+    assert set(made.body) == {"account_id"}
+    cluster_id = (await seller("GET", "/providers/me/clusters")).body["items"][0]["id"]
+    node = await seller("POST", f"/clusters/{cluster_id}/nodes", node_body())
+    assert (node.status, set(node.body)) == (202, {"node_id", "onboarding_token"})
+
+
+async def test_things_of_others_are_not_found(world, seller):
+    other = await world.seller()
+    provider_id = (await other("GET", "/providers/me")).body["id"]
+    cluster_id = (await other("GET", "/providers/me/clusters")).body["items"][0]["id"]
+    node_id = (await other("GET", "/nodes")).body["items"][0]["id"]
+    pricing = {"base_price": 1}
+    for of, method, path, body in (
+        (provider_id, "GET", "/providers/{}", None),
+        (provider_id, "POST", "/providers/{}/clusters", {"name": "x", "region": "us-west-2"}),
+        (cluster_id, "POST", "/clusters/{}/nodes", node_body()),
+        (cluster_id, "GET", "/nodes?cluster_id={}", None),
+        (node_id, "GET", "/nodes/{}", None),
+        (node_id, "PATCH", "/nodes/{}", {"hostname": "mine"}),
+        (node_id, "PUT", "/nodes/{}/pricing", pricing),
+        (node_id, "DELETE", "/nodes/{}", None),
+    ):
+        for thing in (of, UNKNOWN, "nonsense"):
+            reply = await seller(method, path.format(thing), body)
+            assert (reply.status, reply.body["code"]) == (404, "NOT_FOUND"), (method, path)
+    assert (await other("GET", f"/nodes/{node_id}")).body["hostname"] == "n1"
+
+
+async def test_a_key_tells_who_it_is(world, buyer, seller):
+    me = (await buyer("GET", "/auth/me")).body
+    assert (me["account_id"], me["role"], me["provider_id"]) == (buyer.account_id, "consumer", None)
+    assert me["roles"] == ["consumer", "developer"]
+    assert (await seller("GET", "/auth/me")).body["provider_id"] is not None
+
+
+async def test_a_key_is_made_listed_and_revoked(world, buyer):
+    made = await buyer("POST", "/auth/api-keys", {"name": "ci", "scopes": ["orders:read"]})
+    assert (made.status, set(made.body)) == (201, {"key_id", "key", "prefix"})
+    assert made.body["key"].startswith(made.body["prefix"] + "_")
+    (newest, _) = (await buyer("GET", "/auth/api-keys")).body["items"]
+    assert (newest["id"], newest["prefix"]) == (made.body["key_id"], made.body["prefix"])
+    assert "key" not in newest
+    assert made.body["key"] not in str(world.registry.__dict__)
+    buyer.key, old = made.body["key"], buyer.key
+    assert (await buyer("GET", "/orders")).status == 200
+    refused = await buyer("POST", "/orders", BID)
+    assert (refused.status, "orders:write" in refused.body["detail"]) == (403, True)
+    buyer.key = old
+    gone = await buyer("DELETE", f"/auth/api-keys/{made.body['key_id']}")
+    assert (gone.status, gone.body) == (200, {"success": True})
+    buyer.key = made.body["key"]
+    assert (await buyer("GET", "/orders")).status == 401
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": "x", "scopes": ["keys:write", "orders:write"]},
+        {"name": "x", "scopes": ["admin"]},
+        {"name": "x", "roles": ["developer"]},
+        {"name": "x", "expires_at": "2027-01-01T00:00:00Z"},
+        {"name": "x", "account_id": UNKNOWN},
+    ],
+)
+async def test_a_key_never_grants_more_than_its_maker_has(world, body):
+    ends_at_ms = world.clock.now_ms() + 3_600_000
+    maker = await world.caller(
+        "consumer", roles=["consumer"], scopes=["keys:write"], expires_at_ms=ends_at_ms
+    )
+    refused = await maker("POST", "/auth/api-keys", body)
+    assert (refused.status, refused.body["code"]) == (403, "FORBIDDEN")
+    made = await maker("POST", "/auth/api-keys", {"name": "x"})
+    key = next(key for key in world.registry._keys.values() if key["id"] == made.body["key_id"])
+    assert (key["roles"], key["scopes"], key["expires_at_ms"]) == (
+        ["consumer"], ["keys:write"], ends_at_ms,
+    )  # fmt: skip
+
+
+async def test_an_administrator_makes_keys_for_accounts_within_their_role(world, admin):
+    provider_account = await world.account("provider")
+    made = await admin("POST", "/auth/api-keys", {"name": "x", "account_id": provider_account})
+    key = world.registry._keys[made.body["key_id"]]
+    assert (key["account_id"], key["roles"]) == (
+        provider_account, ["consumer", "developer", "provider"],
+    )  # fmt: skip
+    assert "admin" not in key["scopes"]
+    consumer_account = await world.account("consumer")
+    body = {"name": "x", "account_id": consumer_account, "roles": ["provider"]}
+    assert set((await admin("POST", "/auth/api-keys", body)).wrong) == {"/roles"}
+    unknown = await admin("POST", "/auth/api-keys", {"name": "x", "account_id": UNKNOWN})
+    assert unknown.status == 404
+    assert (await admin("DELETE", f"/auth/api-keys/{made.body['key_id']}")).status == 200
+
+
+async def test_keys_of_others_are_not_found(world, buyer):
+    other = await world.caller("consumer")
+    me = (await other("GET", "/auth/me")).body
+    for key_id in (me["key_id"], UNKNOWN, "nonsense"):
+        assert (await buyer("DELETE", f"/auth/api-keys/{key_id}")).status == 404
+    assert (await other("GET", "/auth/me")).status == 200
+
+
+async def test_keys_that_are_none(world, buyer):
+    for header in ("", "Bearer", "Bearer ", "Basic abc", "Bearer nonsense", "Bearer \u00e9"):
+        buyer.key = ""
+        reply = await buyer("GET", "/orders", headers={"Authorization": header})
+        assert (reply.status, reply.body["code"]) == (401, "UNAUTHORIZED")
+        assert reply.headers["WWW-Authenticate"].startswith("Bearer")
+    assert (await buyer("POST", "/orders", BID)).status == 401
+
+
+async def test_a_key_ends(world):
+    caller = await world.caller("consumer", expires_at_ms=world.clock.now_ms() + 500)
+    assert (await caller("GET", "/auth/me")).status == 200
+    world.clock.advance(500)
+    assert (await caller("GET", "/auth/me")).status == 401
+    past = await (await world.caller("admin"))(
+        "POST", "/auth/api-keys", {"name": "x", "expires_at": "2026-01-01T00:00:00Z"}
+    )
+    assert set(past.wrong) == {"/expires_at"}
+
+
+async def test_without_postgres_known_keys_work_for_a_while(world, buyer):
+    assert (await buyer("POST", "/orders", BID)).status == 202
+    world.market.away.add("postgres")
+    world.clock.advance(5_000)
+    assert (await buyer("POST", "/orders", BID)).status == 202
+    world.clock.advance(300_000)
+    reply = await buyer("POST", "/orders", BID)
+    assert (reply.status, "postgres" in reply.body["detail"]) == (503, True)
