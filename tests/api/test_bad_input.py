@@ -8,7 +8,6 @@ from query_api.json_body import MAX_DEPTH
 from query_api.problems import MAX_BYTES
 from tests.api.conftest import ASK, BID, node_body
 
-
 ORDER = "00000000-0000-4000-8000-000000000000"
 
 
