@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Annotated, Final
 
 import typer
+import uvloop
 from rich.console import Console
 from rich.live import Live
 
@@ -54,7 +55,7 @@ def demo(
     opened = Session(located(opened.settings), opened.transport)
     supply, bids = plan(speed, orders, seed)
     with connect(opened.settings) as log:
-        checks = asyncio.run(_run(opened, console, log, supply, bids))
+        checks = uvloop.run(_run(opened, console, log, supply, bids))
     _report(console, opened, checks, time.monotonic() - began)
     if not all(check.equal for check in checks):
         raise CheckFailed("a check of the demo is NOT equal")

@@ -18,7 +18,6 @@ COLUMNS: output.Columns = {
     "roles": "roles",
     "scopes": "scopes",
     "expires": "expires_at",
-    "revoked": "revoked_at",
 }
 CARD: output.Columns = {**COLUMNS, "secret (shown this once)": lambda answer: answer.get("key")}
 ME: output.Columns = {

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import typer
+import uvloop
 
 from cli.client import AsyncClient, Json
 from cli.demo.progress import percentile
@@ -46,7 +47,7 @@ class Keys:
 
 def warm_up(ctx: typer.Context) -> None:
     """Place and cancel orders until it is as fast as it gets (bounded in count and time)."""
-    rounds, p95_ms, seconds = asyncio.run(_warm(session(ctx)))
+    rounds, p95_ms, seconds = uvloop.run(_warm(session(ctx)))
     typer.echo(f"warm after {rounds} orders in {seconds:.1f} s, p95 of the last {p95_ms:.0f} ms")
 
 

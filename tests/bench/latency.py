@@ -46,7 +46,7 @@ SELLERS = 8
 BUYERS = 16
 CONNECTIONS = 64
 FIRST_ASK_MICROS = 100_000
-BID_MICROS = 900_000_000
+BID_MICROS = 2_000_000
 TRADE_SECONDS = 15.0
 START, END = "<!-- bench-latency:start -->", "<!-- bench-latency:end -->"
 
