@@ -32,6 +32,10 @@ class Cluster:
         self.url = url
         self._http = httpx.Client(base_url=url, timeout=15.0)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def jobs(self) -> list[Running]:
         """All jobs that have not ended."""
         listed = self._ask("GET", "/jobs/overview")["jobs"]

@@ -3,14 +3,13 @@
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from importlib import resources
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import clickhouse_connect
-import httpx
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from jobs import kafka
 from jobs.refused import Refused
@@ -43,8 +42,11 @@ def create_topics(settings: Settings) -> None:
     created = kafka.create_topics(settings)
     _LOG.info("topics created: %s", ", ".join(created) or "none, all were there")
     try:
-        ids = registry.connect(settings).register()
-    except (SchemaRegistryError, httpx.HTTPError) as error:
+        with closing(registry.connect(settings)) as schemas:
+            ids = schemas.register()
+    except registry.IncompatibleSchema:
+        raise
+    except Exception as error:  # its client raises what its own HTTP library does
         raise _registry_refused(settings, error) from None
     _LOG.info("%d schemas are registered", len(ids))
 
@@ -59,7 +61,7 @@ def codec(settings: Settings) -> Codec:
         return registry.connect(settings).codec()
     except LookupError as error:
         raise RegistryRefused(str(error)) from None
-    except (SchemaRegistryError, httpx.HTTPError) as error:
+    except Exception as error:  # its client raises what its own HTTP library does
         raise _registry_refused(settings, error) from None
 
 
@@ -69,10 +71,11 @@ def create_tables(settings: Settings) -> None:
     Raises:
         ClickHouseRefused: ClickHouse does not answer, or refuses a statement.
     """
+    script = resources.files("schemas").joinpath("ddl.sql").read_text()
     try:
-        client = clickhouse(settings)
-        for statement in statements(resources.files("schemas").joinpath("ddl.sql").read_text()):
-            client.command(statement)
+        with closing(clickhouse(settings)) as client:
+            for statement in statements(script):
+                client.command(statement)
     except ClickHouseError as error:
         url = settings.text("CLICKHOUSE_URL")
         raise ClickHouseRefused(f"ClickHouse at {url}: {error}") from None

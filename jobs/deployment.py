@@ -1,6 +1,7 @@
 """Submitting the machine jobs, all by one driver, and stopping them so that they can go on."""
 
 import logging
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -38,7 +39,11 @@ def submit(settings: Settings) -> None:
         LogCutOff: a log and a job's state do not meet.
         OtherCode: the newest checkpoint of a job was written by other code.
     """
-    cluster = Cluster(settings.text("FLINK_URL"))
+    with closing(Cluster(settings.text("FLINK_URL"))) as cluster:
+        _submit(cluster, settings)
+
+
+def _submit(cluster: Cluster, settings: Settings) -> None:
     topics = sorted({topic for job in JOBS for topic in (job.log, *job.outputs)})
     kafka.check_partition_counts(kafka.partition_counts(kafka.admin(settings)), topics)
     running = {job.title for job in cluster.jobs()}
@@ -56,7 +61,11 @@ def stop(settings: Settings) -> None:
         ClusterError: Flink does not answer.
         NotStopped: a job could not make one, and was cancelled.
     """
-    cluster = Cluster(settings.text("FLINK_URL"))
+    with closing(Cluster(settings.text("FLINK_URL"))) as cluster:
+        _stop(cluster, settings)
+
+
+def _stop(cluster: Cluster, settings: Settings) -> None:
     names = {job.title: job.name for job in JOBS}
     savepoints, refused = {}, []
     for job in cluster.jobs():

@@ -5,6 +5,7 @@ HTTP, integers in micro-USD; the API gives them their public shape.
 """
 
 import logging
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -192,6 +193,9 @@ def run(settings: Settings) -> None:
         timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(config)
+    # uvicorn shuts down on a signal and then raises it again, for whoever listened before it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     tail.start()
     try:
         server.run()
