@@ -29,16 +29,39 @@ class BadLine(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Replay standard input to standard output; the exit code is 2 for a bad line."""
     options = _parser().parse_args(arguments)
-    book = MACHINE.empty(options.book)
+    replay = Replay(options.book)
     try:
-        for fact in _facts(book, _entries(options, sys.stdin)):
-            _write({"kind": fact.kind, **fact.record})
+        for at_ms, command in _entries(options, sys.stdin):
+            for fact in replay.apply(command, at_ms):
+                _write({"kind": fact.kind, **fact.record})
     except BadLine as error:
         sys.stdout.flush()
         print(f"udfs.replay: {error}", file=sys.stderr)
         return 2
-    _write(final_state(book))
+    _write(final_state(replay.book))
     return 0
+
+
+class Replay:
+    """A book on its way through its log again, as the running job went."""
+
+    def __init__(self, book_id: str) -> None:
+        self.book = MACHINE.empty(book_id)
+        self._rows: dict[str, str] = {}
+
+    def apply(self, command: Command, at_ms: int) -> list[Fact]:
+        """The facts of one record; none for one that the job set aside as a dead letter."""
+        try:
+            step = MACHINE.apply(self.book, command, at_ms)
+        except Exception:  # whatever it is: the job drops the state and loads the rows, so do we
+            self.book = MACHINE.load(self.book.book_id, self._rows.items())
+            return []
+        for key, text in step.writes.items():
+            if text is None:
+                self._rows.pop(key, None)
+            else:
+                self._rows[key] = text
+        return step.facts
 
 
 def replay_book(book_id: str, commands: Iterable[tuple[int, Command]]) -> tuple[list[Fact], Book]:
@@ -48,8 +71,9 @@ def replay_book(book_id: str, commands: Iterable[tuple[int, Command]]) -> tuple[
         book_id: the book.
         commands: append time in ms and `BookCommand` of each record, in the order of the log.
     """
-    book = MACHINE.empty(book_id)
-    return list(_facts(book, commands)), book
+    replay = Replay(book_id)
+    facts = [fact for at_ms, command in commands for fact in replay.apply(command, at_ms)]
+    return facts, replay.book
 
 
 def final_state(book: Book) -> Line:
@@ -60,11 +84,6 @@ def final_state(book: Book) -> Line:
         "resting": len(book.orders),
         "book_seq": book.seq,
     }
-
-
-def _facts(book: Book, commands: Iterable[tuple[int, Command]]) -> Iterator[Fact]:
-    for at_ms, command in commands:
-        yield from MACHINE.apply(book, command, at_ms).facts
 
 
 def _entries(options: argparse.Namespace, lines: TextIO) -> Iterator[tuple[int, Command]]:

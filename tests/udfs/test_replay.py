@@ -104,6 +104,17 @@ def test_R_blank_lines_and_an_empty_log() -> None:
     assert [line["kind"] for line in told()] == ["state"]
 
 
+def test_R_a_record_that_the_job_set_aside_has_no_effect() -> None:
+    """An order without a price raises only after time has passed and expired orders are closed."""
+    commands = [(1, bid(ALICE, "a", 5, 300, expires_at_ms=50)), (9, ask(BOB, "b", 1, 200))]
+    poison = bid(ALICE, "c", 5, 300)
+    del poison["place_order"]["price_micros"]
+    facts, book = replay_book(BOOK, [*commands, (60, poison), (40, tick(want_hash=True))])
+    expected, untouched = replay_book(BOOK, [*commands, (40, tick(want_hash=True))])
+    assert facts == expected
+    assert book.state_hash() == untouched.state_hash()
+
+
 def test_R_gives_the_hash_of_the_running_book() -> None:
     log = [ask(ALICE, "a", 8, 1_000), bid(BOB, "b", 3, 1_100), halt(), cancel(ALICE, "a"), tick()]
     market = Market(at_ms=0)
