@@ -1,7 +1,7 @@
 """Where real servers are chosen: the only place that knows which adapter stands behind a port."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from typing import Any
 
 import httpx
@@ -9,11 +9,11 @@ from quart import Quart
 
 from query_api.adapters import clickhouse, kafka, market_data, postgres, redis
 from query_api.adapters.clock import SystemClock
+from query_api.adapters.kafka import KafkaLog
 from query_api.adapters.watches import Watches
 from query_api.app import create_app
 from query_api.ports import Ports, Unavailable
 from schemas import registry
-from schemas.codec import Codec
 from schemas.settings import Settings, from_environment
 
 
@@ -25,11 +25,11 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
         Unavailable: the log cannot be followed, so nothing could be answered.
         LookupError: the schemas are not registered.
     """
-    codec = registry.connect(settings).codec()
     clock = SystemClock()
     watches = Watches(clock)
     async with AsyncExitStack() as opened:
         enter = opened.enter_async_context
+        codec = opened.enter_context(closing(registry.connect(settings))).codec()
         log = await enter(kafka.open_log(settings, codec))
         await enter(kafka.open_follower(settings, codec, watches))
         store = postgres.Postgres(await enter(postgres.connect(settings.text("POSTGRES_DSN"))))
@@ -61,10 +61,12 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
         )
 
 
-def open_log(settings: Settings, **more: Any) -> Any:
-    """The logs alone, for the relay and for migrations; to be entered."""
-    codec: Codec = registry.connect(settings).codec()
-    return kafka.open_log(settings, codec, **more)
+@asynccontextmanager
+async def open_log(settings: Settings, **more: Any) -> AsyncIterator[KafkaLog]:
+    """The logs alone, for the relay and for migrations."""
+    with closing(registry.connect(settings)) as schemas:
+        async with kafka.open_log(settings, schemas.codec(), **more) as log:
+            yield log
 
 
 Receive = Callable[[], Awaitable[Any]]

@@ -25,10 +25,27 @@ GTC_MS = 30 * GTD_MS
 MAX_WAIT_SECONDS = 5.0
 ANSWER_SECONDS = 2.0
 """How long a cancel or amend waits for the market's word."""
+REFUSAL_SECONDS = 0.5
+"""How long the refusal of a reused key may take, when a view tells another order under it."""
 MAX_IN_FLIGHT = 5_000
 """Commands of one account on their way into the log; beyond that it is told to slow down."""
 _DEFAULTS = {"bid": "GTD", "ask": "GTC"}
 _AT_ONCE = ("IOC", "FOK")
+_SENT = (
+    "side",
+    "book_id",
+    "quantity",
+    "price_micros",
+    "duration_seconds",
+    "time_in_force",
+    "post_only",
+    "min_fill",
+    "self_trade",
+    "region",
+    "min_duration_seconds",
+    "available_until_ms",
+)
+"""Fields of an order that tell its body, but for its expiry, which may be stamped anew."""
 
 
 async def place_order(call: Call) -> Answer:
@@ -42,7 +59,7 @@ async def place_order(call: Call) -> Answer:
     held = await _refuse_reuse(call, order) if key else None
     seconds = wait_seconds(call.headers)
     if seconds is not None:
-        return await _place_and_wait(call, order, now_ms, seconds)
+        return await _place_and_wait(call, order, now_ms, seconds, is_repeat=held is not None)
     await _append_order(call, order, str(uuid4()), now_ms)
     return await _tell_again(call, order_id, now_ms) if held else _placed(order_id, now_ms)
 
@@ -133,33 +150,52 @@ def _expires_at_ms(time_in_force: str, given_ms: int | None, now_ms: int) -> int
 
 
 async def _place_and_wait(
-    call: Call, order: Mapping[str, Any], now_ms: int, seconds: float
+    call: Call, order: Mapping[str, Any], now_ms: int, seconds: float, *, is_repeat: bool
 ) -> Answer:
     command_id = str(uuid4())
     applied = {"Preference-Applied": f"wait={seconds:.0f}"}
     with call.ports.facts.watch(command_id) as watch:
         await _append_order(call, order, command_id, now_ms)
-        decided = await _decision(call, order["order_id"], watch, seconds)
+        decided = await _decision(call, order, watch, seconds, is_repeat)
     if decided is not None:
         return Answer(200, told_order(decided), applied)
     answer = await _tell_again(call, order["order_id"], now_ms)
     return Answer(202, answer.body, {**answer.headers, **applied})
 
 
-async def _decision(call: Call, order_id: str, watch: Watch, seconds: float) -> Order | None:
-    """The order once its account or book has decided; None when the time is over."""
+async def _decision(
+    call: Call, placed: Mapping[str, Any], watch: Watch, seconds: float, is_repeat: bool
+) -> Order | None:
+    """The order once its account or book has decided; None when the time is over.
+
+    An order that is not as it was placed now has been amended since, or has another body under the
+    same key: then the account's refusal is given some time to arrive.
+    """
     clock = call.ports.clock
-    deadline = clock.now_seconds() + seconds
+    started = clock.now_seconds()
     delay = 0.005
     while True:
         _refuse_if_reused(watch)
-        order = await find_own_order(call, order_id)
-        if order is not None and (order["status"] != "pending" or order["book_seq"] is not None):
+        order = await find_own_order(call, placed["order_id"])
+        waited = clock.now_seconds() - started
+        is_believed = is_repeat or waited > REFUSAL_SECONDS or _is_as_placed(order, placed)
+        if order is not None and _is_decided(order) and is_believed:
             return order
-        if clock.now_seconds() + delay > deadline:
+        if waited + delay > seconds:
             return None
         await clock.sleep(delay)
         delay = min(delay * 1.5, 0.02)
+
+
+def _is_decided(order: Order) -> bool:
+    return order["status"] != "pending" or order["book_seq"] is not None
+
+
+def _is_as_placed(order: Mapping[str, Any] | None, placed: Mapping[str, Any]) -> bool:
+    """Whether a view tells the fields as they were sent; a rejection tells none."""
+    if order is None or order["status"] == "rejected":
+        return True
+    return all(order[name] == placed[name] for name in _SENT)
 
 
 def _refuse_if_reused(watch: Watch) -> None:

@@ -273,8 +273,8 @@ async def test_the_history_of_nothing_is_empty(ports):
 
 @pytest.mark.stack
 @pytest.mark.timeout(600)
-async def test_servers_that_are_away_are_told_by_name(market, free_tcp_port):
-    nowhere = f"127.0.0.1:{free_tcp_port}"
+async def test_servers_that_are_away_are_told_by_name(market, unused_tcp_port):
+    nowhere = f"127.0.0.1:{unused_tcp_port}"
     settings = market.with_values(
         REDIS_URL=f"redis://{nowhere}/0",
         CLICKHOUSE_URL=f"http://{nowhere}",
@@ -298,12 +298,12 @@ async def test_servers_that_are_away_are_told_by_name(market, free_tcp_port):
 
 @pytest.mark.stack
 @pytest.mark.timeout(600)
-async def test_without_a_broker_the_outcome_is_unknown_within_two_seconds(market, free_tcp_port):
+async def test_without_a_broker_the_outcome_is_unknown_within_two_seconds(market, unused_tcp_port):
     from query_api.adapters import kafka
     from query_api.ports import OutcomeUnknown
     from schemas.codec import offline
 
-    settings = market.with_values(KAFKA_BOOTSTRAP=f"127.0.0.1:{free_tcp_port}")
+    settings = market.with_values(KAFKA_BOOTSTRAP=f"127.0.0.1:{unused_tcp_port}")
     more = {"message.timeout.ms": 2_500}
     async with kafka.open_log(settings, offline(), **more) as log:
         started = time.monotonic()
