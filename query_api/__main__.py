@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import logging
+import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -12,11 +14,14 @@ import uvicorn
 
 from query_api import bootstrap, first_keys, migrate, relay
 from query_api.ports import Unavailable
-from schemas.settings import SettingError, Settings, from_environment
+from schemas.settings import SettingError, Settings, from_environment, process_environment
 
 
 def serve(settings: Settings) -> None:
-    """Serve HTTP until told to stop."""
+    """Serve HTTP until told to stop, in as many processes as API_WORKERS says."""
+    workers = settings.number("API_WORKERS")
+    if workers > 1:
+        _share_metrics(settings)
     uvicorn.run(
         "query_api.bootstrap:service",
         factory=True,
@@ -29,7 +34,20 @@ def serve(settings: Settings) -> None:
         log_level=settings.text("LOG_LEVEL").lower(),
         timeout_graceful_shutdown=5,
         server_header=False,
+        workers=workers,
     )
+
+
+def _share_metrics(settings: Settings) -> None:
+    """Start anew with an empty folder for metrics: they are told of it before they are imported."""
+    environment = process_environment()
+    if bootstrap.METRICS_FOLDER in environment:
+        return
+    folder = settings.path("HOME") / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-m", "query_api", "serve"]
+    os.execve(sys.executable, command, environment | {bootstrap.METRICS_FOLDER: str(folder)})
 
 
 def run_relay(settings: Settings) -> None:

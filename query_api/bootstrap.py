@@ -14,7 +14,10 @@ from query_api.adapters.watches import Watches
 from query_api.app import create_app
 from query_api.ports import Ports, Unavailable
 from schemas import registry
-from schemas.settings import Settings, from_environment
+from schemas.settings import Settings, from_environment, process_environment
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable by which prometheus_client learns where several processes put their counts."""
 
 
 @asynccontextmanager
@@ -95,7 +98,7 @@ class Service:
         except (Unavailable, LookupError) as error:
             await send({"type": "lifespan.startup.failed", "message": f"cannot start: {error}"})
             return
-        self._app = create_app(ports)
+        self._app = create_app(ports, process_environment().get(METRICS_FOLDER))
         with suppress(Unavailable):  # known from now on, should PostgreSQL go away
             await ports.catalogue.get()
         await send({"type": "lifespan.startup.complete"})

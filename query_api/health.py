@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from quart import Quart, Response
 
 from query_api import json_body, times
@@ -47,9 +47,7 @@ def add_to(app: Quart, ports: Ports, metrics: Metrics) -> None:
     async def show_metrics() -> Response:
         metrics.looked_up.trades = await _or_none(trades)
         metrics.looked_up.lags = await _or_none(lags) or ()
-        return Response(
-            generate_latest(metrics.registry), 200, {"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        return Response(metrics.text(), 200, {"Content-Type": CONTENT_TYPE_LATEST})
 
     app.add_url_rule("/health", "health", show_health, provide_automatic_options=False)
     app.add_url_rule("/metrics", "metrics", show_metrics, provide_automatic_options=False)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from query_api.ports import Lag
@@ -14,7 +15,13 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 class Metrics:
     """The API's own counters, and gauges of what it looks up when asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str | None = None) -> None:
+        """Count.
+
+        Args:
+            folder: where several processes put their counts, for one of them to tell all.
+        """
+        self._folder = folder
         self.registry = CollectorRegistry()
         orders = Counter(
             "gpubroker_orders", "orders put into the log", ["type"], registry=self.registry
@@ -29,7 +36,17 @@ class Metrics:
         )
         self._children: dict[tuple[str, str, int], Histogram] = {}
         self.looked_up = LookedUp()
-        self.registry.register(self.looked_up)
+
+    def text(self) -> bytes:
+        """Everything, as Prometheus reads it."""
+        return self._counted() + generate_latest(_registry_of(self.looked_up))
+
+    def _counted(self) -> bytes:
+        if self._folder is None:
+            return generate_latest(self.registry)
+        every = CollectorRegistry()
+        MultiProcessCollector(every, self._folder)  # type: ignore[no-untyped-call]
+        return generate_latest(every)
 
     def count_order(self, side: str) -> None:
         """Count an order that was put into the log."""
@@ -64,3 +81,9 @@ class LookedUp(Collector):
         for each in self.lags:
             lag.add_metric([each.topic, str(each.partition), each.group], each.records)
         yield lag
+
+
+def _registry_of(collector: Collector) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return registry

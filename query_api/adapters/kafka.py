@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -167,7 +167,9 @@ class Follower:
 @asynccontextmanager
 async def open_log(settings: Settings, codec: Codec, **more: Any) -> AsyncIterator[KafkaLog]:
     """The logs, ready for appending."""
-    log = KafkaLog(Producer(_producer(settings) | more), codec)
+    producer = Producer(_producer(settings) | more)
+    await asyncio.to_thread(_warm, producer)
+    log = KafkaLog(producer, codec)
     async with _in_thread(log, "log"):
         yield log
 
@@ -190,6 +192,13 @@ async def open_follower(
     await asyncio.to_thread(follower.start)
     async with _in_thread(follower, "follower"):
         yield follower
+
+
+def _warm(producer: Producer) -> None:
+    """Learn where the logs are now, not with the first record."""
+    with suppress(KafkaException):
+        for topic in (ACCOUNTS_COMMANDS, BOOKS_COMMANDS):
+            producer.list_topics(topic, timeout=ADMIN_SECONDS)
 
 
 def open_admin(settings: Settings) -> AdminClient:
