@@ -34,6 +34,7 @@ def serve(settings: Settings) -> None:
         log_level=settings.text("LOG_LEVEL").lower(),
         timeout_graceful_shutdown=5,
         server_header=False,
+        proxy_headers=False,
         workers=workers,
     )
 

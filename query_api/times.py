@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_WITHOUT_ZONE = _EPOCH.replace(tzinfo=None)
 _MS = timedelta(milliseconds=1)
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -29,8 +30,7 @@ def read_ms(text: str) -> int:
 
 def told(at_ms: int) -> str:
     """The time as RFC 3339 in UTC, with milliseconds."""
-    at = _EPOCH + at_ms * _MS
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+    return (_EPOCH_WITHOUT_ZONE + at_ms * _MS).isoformat(timespec="milliseconds") + "Z"
 
 
 def told_if_set(at_ms: int | None) -> str | None:

@@ -2,17 +2,20 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hashlib import sha1
 from itertools import chain
 from typing import Any, cast
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
+from query_api.adapters.redis_pipe import Pipe, pack
 from query_api.adapters.rows import DIGEST_FIELDS, digest_in
 from query_api.ports import Row, Unavailable
 from schemas import views
 
 TIMEOUT_SECONDS = 0.5
+_PLACE = sha1(views.PLACE.encode(), usedforsecurity=False).hexdigest()
 AWAY_SECONDS = 1.0
 """How long it is not asked again after it could not be reached."""
 
@@ -22,7 +25,7 @@ class RedisViews:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
-        self._place = client.register_script(views.PLACE)
+        self._pipe = Pipe(client)
         self._away_until_seconds = 0.0
 
     async def ping(self) -> None:
@@ -37,14 +40,19 @@ class RedisViews:
         return await self._rows([views.order_key(order_id) for order_id in order_ids])
 
     async def digest(self, order_id: str, forgotten: str) -> str | None:
-        key = views.order_key(order_id)
-        values = await self._ask(lambda: self._client.hmget(key, list(DIGEST_FIELDS)))
+        command = pack("HMGET", views.order_key(order_id), *DIGEST_FIELDS)
+        values = await self._ask(lambda: self._pipe.ask(command))
         return digest_in(dict(zip(DIGEST_FIELDS, values, strict=True)), forgotten)
 
     async def place(self, order_id: str, forgotten: str, row: Mapping[str, str]) -> None:
-        keys = [views.order_key(order_id)]
-        args = [forgotten, *chain.from_iterable(row.items())]
-        await self._ask(lambda: self._place(keys=keys, args=args))
+        words = ("1", views.order_key(order_id), forgotten, *chain.from_iterable(row.items()))
+        await self._ask(lambda: self._run_place(words))
+
+    async def _run_place(self, words: Sequence[str]) -> None:
+        try:
+            await self._pipe.ask(pack("EVALSHA", _PLACE, *words))
+        except NoScriptError:
+            await self._pipe.ask(pack("EVAL", views.PLACE, *words))
 
     async def nodes(self, node_ids: Sequence[str]) -> list[Row | None]:
         rows = await self._rows([views.node_key(node_id) for node_id in node_ids])

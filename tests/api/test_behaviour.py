@@ -7,15 +7,18 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from redis.exceptions import ResponseError
 
 from query_api import auth
+from query_api.adapters import kafka, redis, redis_pipe
 from query_api.app import create_app
 from query_api.bootstrap import open_ports
 from query_api.commands.accounts import new_account
 from query_api.commands.keys import ROLES_OF, new_key, scopes_for
-from query_api.ports import AlreadyExists, OrderFilter, Ports, Slice, Unavailable
+from query_api.ports import AlreadyExists, OrderFilter, OutcomeUnknown, Ports, Slice, Unavailable
 from query_api.registered import is_in_log
 from schemas import views
+from schemas.codec import offline
 from schemas.names import ACCOUNTS_COMMANDS
 from tests.api.conftest import ASK, BID, Caller, World, add_node, registered
 
@@ -299,10 +302,6 @@ async def test_servers_that_are_away_are_told_by_name(market, unused_tcp_port):
 @pytest.mark.stack
 @pytest.mark.timeout(600)
 async def test_without_a_broker_the_outcome_is_unknown_within_two_seconds(market, unused_tcp_port):
-    from query_api.adapters import kafka
-    from query_api.ports import OutcomeUnknown
-    from schemas.codec import offline
-
     settings = market.with_values(KAFKA_BOOTSTRAP=f"127.0.0.1:{unused_tcp_port}")
     more = {"message.timeout.ms": 2_500}
     async with kafka.open_log(settings, offline(), **more) as log:
@@ -324,3 +323,24 @@ async def test_lags_are_told_by_group_topic_and_partition(market):
         assert {lag.topic for lag in lags} >= {"orders.created", "orders.matched"}
         text = (await Caller(create_app(ports), "", "")("GET", "/metrics")).body.decode()
         assert 'gpubroker_kafka_lag{group="' in text
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(600)
+async def test_commands_to_redis_go_together_and_are_answered_each(market):
+    client = redis.connect(market.text("REDIS_URL"))
+    async with client:
+        pipe = redis_pipe.Pipe(client)
+        key = f"test:{uuid4()}"
+        asked = [pipe.ask(redis_pipe.pack("RPUSH", key, f"é{n}")) for n in range(50)]
+        refused = pipe.ask(redis_pipe.pack("HGET", key, "x"))
+        *told, wrong = await asyncio.gather(*asked, refused, return_exceptions=True)
+        assert told == list(range(1, 51))
+        assert isinstance(wrong, ResponseError)
+        assert await client.lrange(key, 0, 1) == ["é0", "é1"]
+        await client.delete(key)
+        live = redis.RedisViews(client)
+        await client.script_flush()
+        row = {"order_id": key, "side": "bid", "digest": "d"}
+        await asyncio.gather(*(live.place(f"{key}-{n}", "0", row) for n in range(20)))
+        assert await live.digest(f"{key}-19", "0") == "d"
