@@ -6,6 +6,7 @@ checkpoint: after a restart the same records give the same facts with the same i
 and whoever receives them drops what it has seen (market-rules.md B5).
 """
 
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -25,6 +26,11 @@ TICK_AHEAD_MS: Final = 50
 """A timer is set at least this far ahead (market-rules.md B3)."""
 CACHED_MACHINES: Final = 20_000
 """Machines whose state is held as Python objects; evicting one costs only its next load."""
+
+SWITCH_SECONDS: Final = 0.0003
+"""Jobs of a TaskManager share its interpreter: how long one may keep the other waiting for it.
+Python's own 5 ms are many records long, and every order goes through two jobs, one after another.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,7 @@ class KeyedMachine(KeyedProcessFunction):
         self._cached_machines = cached_machines
 
     def open(self, runtime_context: RuntimeContext) -> None:
+        sys.setswitchinterval(SWITCH_SECONDS)
         codec = self._make_codec()
         self._decode = codec.decoder(self._job.log)
         self._encoders = {topic: codec.encoder(topic) for topic in self._job.outputs}
