@@ -45,8 +45,15 @@ def producer(settings: Settings) -> Producer:
     )
 
 
-def consumer(settings: Settings, group: str) -> Consumer:
-    """A consumer of a group that commits by hand and begins where the log begins."""
+def consumer(settings: Settings, group: str, patience_ms: int = 1) -> Consumer:
+    """A consumer of a group that commits by hand and begins where the log begins.
+
+    Args:
+        settings: where Kafka is.
+        group: its consumer group.
+        patience_ms: how long the broker may gather records for it. Each fetch costs the broker as
+            much as appending a record does, so a reader that need not be first should have some.
+    """
     return Consumer(
         {
             **_common(settings),
@@ -58,6 +65,8 @@ def consumer(settings: Settings, group: str) -> Consumer:
             "max.poll.interval.ms": 86_400_000,
             # A killed consumer's partitions are free again this soon.
             "session.timeout.ms": 10_000,
+            "fetch.min.bytes": 65_536,
+            "fetch.wait.max.ms": patience_ms,
             # Room for a batch of each partition, not librdkafka's 64 MB of read-ahead.
             "queued.max.messages.kbytes": 16_384,
         }

@@ -30,6 +30,8 @@ from udfs import matching
 from udfs.book import Book
 from udfs.matching import MACHINE
 
+PATIENCE_MS: Final = 20
+"""How long the broker gathers records for the follower, which is off the hot path."""
 IDLE_SECONDS: Final = 0.5
 RECORDS_AT_ONCE: Final = 100
 """Applied under the lock in one go: who looks waits some milliseconds at most."""
@@ -182,7 +184,7 @@ def run(settings: Settings) -> None:
     """
     kafka.check_partition_counts(kafka.partition_counts(kafka.admin(settings)), [BOOKS_COMMANDS])
     follower = Follower(servers.codec(settings).decoder(BOOKS_COMMANDS))
-    consumer = kafka.consumer(settings, "market-data")
+    consumer = kafka.consumer(settings, "market-data", PATIENCE_MS)
     tail = Tail(follower, consumer, lambda: setattr(server, "should_exit", True))
     config = uvicorn.Config(
         application(follower, tail),

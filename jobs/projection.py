@@ -8,6 +8,7 @@ twice is one row all the same.
 import logging
 import signal
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, Protocol
@@ -26,6 +27,8 @@ from schemas.settings import Settings
 
 READER: Final = "projection"
 IDLE_SECONDS: Final = 0.5
+COMMIT_SECONDS: Final = 1.0
+"""Offsets are committed this often at most; what comes again after a crash changes nothing."""
 FIRST_WAIT_SECONDS: Final = 0.25
 LONGEST_WAIT_SECONDS: Final = 10.0
 _LOG = logging.getLogger(__name__)
@@ -45,6 +48,8 @@ class Store(Protocol):
     name: str
     max_records: int
     linger_seconds: float
+    patience_ms: int
+    """How long the broker gathers records for it."""
 
     def write(self, facts: list[Fact]) -> None:
         """Write a batch, whole or again."""
@@ -57,6 +62,7 @@ class ClickHouse:
     name = "clickhouse"
     max_records = 5_000
     linger_seconds = 0.3
+    patience_ms = 100
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         """Connect when there is something to write, with this function."""
@@ -91,7 +97,8 @@ class Redis:
 
     name = "redis"
     max_records = 1_000
-    linger_seconds = 0.01
+    linger_seconds = 0.005
+    patience_ms = 15
 
     def __init__(self, client: "redis.Redis") -> None:
         """Use this client."""
@@ -126,6 +133,8 @@ class Projector:
         self._stop = stop
         self._decoders: dict[str, Decoder] = {topic: codec.decoder(topic) for topic in topics()}
         self._letter = codec.encoder(names.DEAD_LETTERS)
+        self._commit_due_at = 0.0
+        self._is_uncommitted = False
 
     def run(self) -> None:
         """Project until stopped."""
@@ -134,6 +143,9 @@ class Projector:
             while not self._stop.is_set():
                 if batch := self._batch():
                     self._project(batch)
+                if time.monotonic() >= self._commit_due_at:
+                    self._commit()
+            self._commit()
         finally:
             self._consumer.close()
 
@@ -148,8 +160,8 @@ class Projector:
     def _project(self, batch: list[Message]) -> None:
         facts = list(self._decoded(batch))
         self._producer.flush()
-        if self._write(facts):
-            self._commit()
+        # A batch that was not written, because we are stopped, must not be committed either.
+        self._is_uncommitted = self._write(facts)
 
     def _decoded(self, batch: list[Message]) -> Iterable[Fact]:
         for message in batch:
@@ -193,7 +205,11 @@ class Projector:
             wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
 
     def _commit(self) -> None:
-        """Commit what was taken; if that fails the batch comes again, and changes nothing."""
+        """Commit what was written; if that fails it comes again, and changes nothing."""
+        if not self._is_uncommitted:
+            return
+        self._is_uncommitted = False
+        self._commit_due_at = time.monotonic() + COMMIT_SECONDS
         try:
             self._consumer.commit(asynchronous=False)
         except KafkaException as error:
@@ -240,7 +256,7 @@ def _start(
 
     def project() -> None:
         try:
-            consumer = kafka.consumer(settings, f"{READER}-{store.name}")
+            consumer = kafka.consumer(settings, f"{READER}-{store.name}", store.patience_ms)
             Projector(store, consumer, producer, codec, stop).run()
         except BaseException as error:
             failures.append(error)

@@ -1,7 +1,7 @@
 """ClickHouse: the engine as a service of our own, in a process of its own."""
 
 from schemas.settings import Settings
-from stack.program import Program, answers, module
+from stack.program import OFF_THE_PATH, Program, answers, module
 
 WRITER = "gpubroker_writer"
 ANALYST = "gpubroker_analyst"
@@ -19,6 +19,7 @@ def program(settings: Settings) -> Program:
         ready=answers(f"{url(settings)}/ping"),
         prepare=lambda: home.mkdir(parents=True, exist_ok=True),
         stop_seconds=30,
+        niceness=OFF_THE_PATH,
     )
 
 

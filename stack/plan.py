@@ -8,7 +8,15 @@ from collections.abc import Callable, Collection, Iterable
 
 from schemas.settings import Settings
 from stack import clickhouse, flink, kafka, postgres, redis, registry
-from stack.program import Probe, Program, StackError, answers, at_once, module
+from stack.program import (
+    OFF_THE_PATH,
+    Probe,
+    Program,
+    StackError,
+    answers,
+    at_once,
+    module,
+)
 
 SERVERS: tuple[Callable[[Settings], Program], ...] = (
     kafka.program,
@@ -40,21 +48,28 @@ def workers(settings: Settings) -> tuple[Program, ...]:
         needs: tuple[str, ...],
         port: int | None = None,
         ready: Probe = at_once,
+        niceness: int = 0,
     ) -> Program:
-        return _worker(settings, name, command, needs, port=port, ready=ready)
+        return _worker(settings, name, command, needs, port=port, ready=ready, niceness=niceness)
 
     return (
         once("topics", "jobs", "topics", needs=("kafka", "registry")),
         once("ddl", "jobs", "ddl", needs=("clickhouse",)),
         once("migrate", "query_api", "migrate", needs=("postgres", "topics")),
         once(SUBMIT, "jobs", "submit", needs=("topics", flink.TASKMANAGER)),
-        serve("projection", "jobs", "projection", needs=("topics", "ddl", "redis")),
+        serve(
+            "projection",
+            *("jobs", "projection"),
+            needs=("topics", "ddl", "redis"),
+            niceness=OFF_THE_PATH,
+        ),
         serve(
             "market-data",
             *("jobs", "market-data"),
             needs=("topics",),
             port=market_data_port,
             ready=answers(f"http://{host}:{market_data_port}/health"),
+            niceness=OFF_THE_PATH,
         ),
         serve("relay", "query_api", "relay", needs=("migrate",)),
         serve(
@@ -112,6 +127,7 @@ def _worker(
     once: bool = False,
     port: int | None = None,
     ready: Probe = at_once,
+    niceness: int = 0,
 ) -> Program:
     arguments, environment = module(settings, *command)
     if name == SUBMIT:

@@ -49,8 +49,9 @@ def identify(pid: int) -> Identity:
 
 def start(program: Program, output: int) -> subprocess.Popen[bytes]:
     """Starts a program as leader of its own session, both its outputs going to one descriptor."""
+    gives_way = ("nice", "-n", str(program.niceness)) if program.niceness else ()
     return subprocess.Popen(
-        program.command,
+        (*gives_way, *program.command),
         cwd=program.folder,
         env=dict(program.environment),
         stdin=subprocess.DEVNULL,

@@ -19,6 +19,9 @@ from schemas.settings import Settings, process_environment
 ROOT = Path(__file__).resolve().parents[1]
 PROBE_SECONDS = 1.0
 
+OFF_THE_PATH = 5
+"""Niceness of what an order does not wait for."""
+
 Probe = Callable[[], bool]
 
 
@@ -41,7 +44,8 @@ class Program:
 
     `prepare` runs before every start and must be harmless to repeat. A program that runs `once` is
     ready when it has ended with exit code 0. `ports` are the TCP ports that it will bind, the one
-    that people use first. `user` is the system user to run as, None for our own.
+    that people use first. `user` is the system user to run as, None for our own. `niceness` is how far
+    it gives way to others when cores are scarce: what is off the path of orders should.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Program:
     folder: Path = ROOT
     prepare: Callable[[], None] = nothing_to_prepare
     user: str | None = None
+    niceness: int = 0
     stop_signal: Signals = SIGTERM
     once: bool = False
     start_seconds: float = 180.0

@@ -185,6 +185,9 @@ async def open_follower(
             "group.id": "gpubroker-api",
             "enable.auto.commit": False,
             "auto.offset.reset": "latest",
+            # A fetch costs the broker as much as an append; answers to cancels may take this long.
+            "fetch.min.bytes": 65_536,
+            "fetch.wait.max.ms": 10,
             "queued.max.messages.kbytes": 16_384,
         }
     )
