@@ -44,8 +44,8 @@ class Program:
 
     `prepare` runs before every start and must be harmless to repeat. A program that runs `once` is
     ready when it has ended with exit code 0. `ports` are the TCP ports that it will bind, the one
-    that people use first. `user` is the system user to run as, None for our own. `niceness` is how far
-    it gives way to others when cores are scarce: what is off the path of orders should.
+    that people use first. `user` is the system user to run as, None for our own. `niceness` says
+    how far it gives way when cores are scarce: what is off the path of orders should.
     """
 
     name: str
