@@ -146,11 +146,15 @@ class KeyedMachine(KeyedProcessFunction):
         return self._machine.load(key, rows) if rows else self._machine.empty(key)
 
     def _write(self, step: Step) -> None:
+        """All rows that stay in one call: each call into the JVM costs more than a row in it."""
+        kept = {}
         for row, text in step.writes.items():
             if text is None:
                 self._rows.remove(row)
             else:
-                self._rows.put(row, text)
+                kept[row] = text
+        if kept:
+            self._rows.put_all(kept)
 
     def _arm(self, held: _Held, ctx: KeyedProcessFunction.Context) -> None:
         """Set the timer unless one fires earlier anyway; that one looks again and sets the next."""

@@ -30,7 +30,7 @@ from udfs import matching
 from udfs.book import Book
 from udfs.matching import MACHINE
 
-PATIENCE_MS: Final = 20
+PATIENCE_MS: Final = 100
 """How long the broker gathers records for the follower, which is off the hot path."""
 IDLE_SECONDS: Final = 0.5
 RECORDS_AT_ONCE: Final = 100

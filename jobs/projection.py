@@ -62,7 +62,7 @@ class ClickHouse:
     name = "clickhouse"
     max_records = 5_000
     linger_seconds = 0.3
-    patience_ms = 100
+    patience_ms = 300
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         """Connect when there is something to write, with this function."""
@@ -98,7 +98,7 @@ class Redis:
     name = "redis"
     max_records = 1_000
     linger_seconds = 0.005
-    patience_ms = 15
+    patience_ms = 25
 
     def __init__(self, client: "redis.Redis") -> None:
         """Use this client."""

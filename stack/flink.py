@@ -77,7 +77,6 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
     """What config.yaml says, as flat keys."""
     host, folder = settings.text("HOST"), home(settings)
     return {
-        "env.java.home": str(java.HOME),
         "env.java.opts.all": f"{java_options} {java.scratch(settings)}",
         "env.java.opts.jobmanager": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
         "jobmanager.rpc.address": host,
@@ -115,6 +114,7 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
         "heartbeat.interval": "1 s",
         "heartbeat.timeout": "5 s",
         "web.submit.enable": False,
+        "rest.flamegraph.enabled": True,
     }
 
 

@@ -187,7 +187,7 @@ async def open_follower(
             "auto.offset.reset": "latest",
             # A fetch costs the broker as much as an append; answers to cancels may take this long.
             "fetch.min.bytes": 65_536,
-            "fetch.wait.max.ms": 10,
+            "fetch.wait.max.ms": 25,
             "queued.max.messages.kbytes": 16_384,
         }
     )

@@ -79,8 +79,8 @@ class MapState:
         self.loads += 1
         return iter(list(self._rows.items()))
 
-    def put(self, key: str, text: str) -> None:
-        self._rows[key] = text
+    def put_all(self, rows: dict[str, str]) -> None:
+        self._rows.update(rows)
 
     def remove(self, key: str) -> None:
         self._rows.pop(key, None)
