@@ -45,7 +45,7 @@ def producer(settings: Settings) -> Producer:
     )
 
 
-def consumer(settings: Settings, group: str, patience_ms: int = 1) -> Consumer:
+def consumer(settings: Settings, group: str, patience_ms: int = 25) -> Consumer:
     """A consumer of a group that commits by hand and begins where the log begins.
 
     Args:
