@@ -112,7 +112,11 @@ def test_an_order_rests_is_amended_seen_in_the_depth_and_cancelled(
         return [level for level in bids if level["price"] == "0.0200"]
 
     assert eventually(levels)[0]["quantity"] == 2
-    assert bid["id"] in [each["id"] for each in run("order", "list", "-s", "active")["items"]]
+
+    def listed() -> bool:
+        return bid["id"] in [each["id"] for each in run("order", "list", "-s", "active")["items"]]
+
+    assert eventually(listed)
     run("order", "cancel", bid["id"])
     assert run("order", "show", bid["id"])["status"] == "cancelled"
     again = CliRunner().invoke(app, ["order", "cancel", bid["id"]], obj=Session(market))
