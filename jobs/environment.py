@@ -26,9 +26,8 @@ RECORD = Types.ROW_NAMED(
     ["value", "at_ms", "log_partition", "log_offset"],
     [BYTES, Types.LONG(), Types.INT(), Types.LONG()],
 )
-OUTPUT = Types.ROW_NAMED(
-    ["topic", "record_key", "record_value"], [Types.STRING(), Types.STRING(), BYTES]
-)
+OUTPUT = Types.TUPLE([Types.STRING(), Types.STRING(), BYTES])
+"""Topic, key and bytes; PyFlink converts a tuple in a third of the time of a row."""
 _JAVA = "org.apache.flink"
 
 
@@ -154,7 +153,7 @@ def _attach_sink(
             'value.fields-include' = 'EXCEPT_KEY',
             'sink.delivery-guarantee' = 'at-least-once',
             'properties.acks' = 'all',
-            'properties.linger.ms' = '2',
+            'properties.linger.ms' = '5',
             'properties.enable.idempotence' = 'true'
         )""")
     statements = tables.create_statement_set()

@@ -1,5 +1,6 @@
 """API keys: how they look, and who they are; a revocation works within a second."""
 
+import asyncio
 import secrets
 from hashlib import sha256
 from typing import NamedTuple
@@ -47,6 +48,8 @@ class Authenticator:
         self._keys = keys
         self._clock = clock
         self._known: dict[str, _Known] = {}
+        self._asking: dict[str, asyncio.Future[Principal]] = {}
+        """Questions on their way to the store; all who call with the same key await the same."""
 
     async def principal(self, authorization: str | None) -> Principal:
         """Who the header's key is.
@@ -59,25 +62,40 @@ class Authenticator:
         now = self._clock.now_seconds()
         if known and now - known.asked_at_seconds < FRESH_SECONDS:
             return self._unexpired(known.principal)
-        return self._unexpired(await self._ask(authorization, now))
+        text = _bearer(authorization)
+        asking = self._asking.get(text)
+        if asking is None:
+            asking = self._asking[text] = asyncio.ensure_future(
+                self._ask(authorization or "", text, now)
+            )
+        return self._unexpired(await asyncio.shield(asking))
 
     def forget(self) -> None:
         """Ask anew about every key: one was revoked here."""
         self._known.clear()
+        self._asking.clear()
 
-    async def _ask(self, authorization: str | None, now: float) -> Principal:
-        text = _bearer(authorization)
+    async def _ask(self, authorization: str, text: str, now: float) -> Principal:
+        me = asyncio.current_task()
         try:
             principal = await self._keys.principal(hash_of(text))
         except Unavailable:
-            return self._stale(authorization or "", now)
+            return self._stale(authorization, now)
+        finally:
+            is_current = self._asking.get(text) is me
+            if is_current:
+                del self._asking[text]
         if principal is None:
-            self._known.pop(authorization or "", None)
+            self._known.pop(authorization, None)
             raise unauthorized("the API key is unknown, revoked or expired")
+        if is_current:  # else a key was revoked meanwhile, perhaps after the store had answered
+            self._keep(authorization, _Known(principal, now))
+        return principal
+
+    def _keep(self, authorization: str, known: _Known) -> None:
         if len(self._known) >= MAX_CACHED:
             self._known.clear()
-        self._known[authorization or ""] = _Known(principal, now)
-        return principal
+        self._known[authorization] = known
 
     def _stale(self, authorization: str, now: float) -> Principal:
         known = self._known.get(authorization)

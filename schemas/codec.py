@@ -7,16 +7,36 @@ only module that knows fastavro.
 import io
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, Final, Protocol, cast
 
 import fastavro
 
 from schemas import contract
 
 Record = Mapping[str, Any]
-Encoder = Callable[[Record], bytes]
 Decoder = Callable[[bytes | None], dict[str, Any]]
+Bodies = dict[int, bytes]
+"""What records were encoded to, by their `id()`: while they live, their copies need not be encoded
+again."""
 _HEADER = struct.Struct(">bI")
+_NULL: Final = b"\x00"
+"""The first branch of a nullable field, which has no bytes of its own."""
+_BODY: Final = b"\x02"
+"""The second branch, before its bytes."""
+
+
+class Encoder(Protocol):
+    """Encodes records of one topic."""
+
+    def __call__(self, value: Record, bodies: Bodies | None = None, /) -> bytes:
+        """The record's bytes.
+
+        Args:
+            value: the record.
+            bodies: bytes known already, added to; whoever passes it keeps all the records alive
+                and unchanged as long as it is used.
+        """
+        ...
 
 
 class UnreadableRecord(Exception):
@@ -40,15 +60,11 @@ class Codec:
     def encoder(self, topic: str) -> Encoder:
         """The function that encodes records of this topic; get it once, outside the hot path."""
         record = contract.topics()[topic].record
-        schema = parsed(contract.expanded(record))
-        header = _HEADER.pack(0, self._ids[topic])
-        wrap = _tagged if record.endswith("Command") else _as_it_is
+        framing = _HEADER.pack(0, self._ids[topic])
+        written = (_layout(record) or _Shape.of(record)).written
 
-        def encode(value: Record) -> bytes:
-            buffer = io.BytesIO()
-            buffer.write(header)
-            fastavro.schemaless_writer(buffer, schema, wrap(value))
-            return buffer.getvalue()
+        def encode(value: Record, bodies: Bodies | None = None, /) -> bytes:
+            return framing + written(value, bodies)
 
         return encode
 
@@ -57,14 +73,17 @@ class Codec:
 
         It raises `UnreadableRecord` for whatever is not one.
         """
-        ours = parsed(contract.expanded(contract.topics()[topic].record))
-        schemas = {self._ids[topic]: ours}
+        record = contract.topics()[topic].record
+        layout, ours = _layout(record), parsed(contract.expanded(record))
+        our_id = self._ids[topic]
+        schemas = {our_id: ours}
 
         def decode(data: bytes | None) -> dict[str, Any]:
             schema_id = _schema_id(data)
             if schema_id not in schemas:
                 schemas[schema_id] = self._written(schema_id)
-            return _read(data or b"", schemas[schema_id], ours)
+            quick = layout if schema_id == our_id else None
+            return _read(data or b"", schemas[schema_id], ours, quick)
 
         return decode
 
@@ -89,10 +108,89 @@ def parsed(schema: contract.Schema) -> Any:
     return fastavro.parse_schema(_without_logical_types(schema))
 
 
-def _read(data: bytes, schema: Any, ours: Any) -> dict[str, Any]:
+class _CommandLayout:
+    """A command's bytes in parts: its header, then its body between the nulls of the other kinds.
+
+    Avro puts a record's fields one after the other, and before a nullable one the number of its
+    branch (Avro 1.12, "Binary encoding"). So a body can be written on its own, or taken as it is
+    from the fact of which it is a copy, and the nulls cost nothing.
+    """
+
+    def __init__(self, record: str) -> None:
+        schema = contract.records()[record]
+        bodies = {
+            field["name"]: field["type"][1].removeprefix("gpubroker.")
+            for field in schema["fields"]
+            if isinstance(field["type"], list)
+        }
+        fields = schema["fields"][: -len(bodies)]
+        assert not any(field["name"] in bodies for field in fields), f"{record}: bodies come last"
+        self._header = _Shape({**schema, "fields": fields})
+        self._nulls = dict.fromkeys(bodies)
+        self._bodiless = _NULL * len(bodies)
+        self._parts = {
+            kind: (_NULL * before + _BODY, _Shape.of(body), _NULL * (len(bodies) - before - 1))
+            for before, (kind, body) in enumerate(bodies.items())
+        }
+
+    def written(self, command: Record, bodies: Bodies | None = None, /) -> bytes:
+        kind = command["kind"]
+        body = command.get(kind)
+        header = self._header.written(command)
+        if body is None:
+            return header + self._bodiless
+        before, shape, after = self._parts[kind]
+        return header + before + shape.written(body, bodies) + after
+
+    def read(self, buffer: io.BytesIO) -> dict[str, Any] | None:
+        """The command, None where its body is not the one of its kind and nothing else."""
+        command = {**self._nulls, **self._header.read(buffer)}
+        kind = command["kind"]
+        if kind in self._parts:
+            before, shape, after = self._parts[kind]
+            if buffer.read(len(before)) == before:
+                command[kind] = shape.read(buffer)
+                return command if buffer.read() == after else None
+        return None
+
+
+class _Shape:
+    """Writes and reads records of one schema, without framing."""
+
+    def __init__(self, schema: contract.Schema) -> None:
+        self._schema = parsed(schema)
+
+    @classmethod
+    def of(cls, record: str) -> "_Shape":
+        return cls(contract.expanded(record))
+
+    def written(self, value: Record, bodies: Bodies | None = None, /) -> bytes:
+        data = bodies.get(id(value)) if bodies else None
+        if data is None:
+            buffer = io.BytesIO()
+            fastavro.schemaless_writer(buffer, self._schema, value)
+            data = buffer.getvalue()
+            if bodies is not None:
+                bodies[id(value)] = data
+        return data
+
+    def read(self, buffer: io.BytesIO) -> dict[str, Any]:
+        return cast(dict[str, Any], fastavro.schemaless_reader(buffer, self._schema, None))
+
+
+def _layout(record: str) -> _CommandLayout | None:
+    return _CommandLayout(record) if record.endswith("Command") else None
+
+
+def _read(data: bytes, schema: Any, ours: Any, layout: _CommandLayout | None) -> dict[str, Any]:
     buffer = io.BytesIO(data)
-    buffer.seek(_HEADER.size)
     try:
+        if layout:
+            buffer.seek(_HEADER.size)
+            command = layout.read(buffer)
+            if command is not None:
+                return command
+        buffer.seek(_HEADER.size)
         record = fastavro.schemaless_reader(buffer, schema, None if schema is ours else ours)
     except Exception as error:  # fastavro raises whatever its C code met
         raise UnreadableRecord(
@@ -114,27 +212,14 @@ def _schema_id(data: bytes | None) -> int:
     return int(schema_id)
 
 
-def _tagged(command: Record) -> Record:
-    """The command with its body named, which spares fastavro from trying it against the union."""
-    kind = command["kind"]
-    body = command.get(kind)
-    return command if body is None else {**command, kind: (_BODY_NAMES[kind], body)}
-
-
-def _as_it_is(record: Record) -> Record:
-    return record
-
-
 def _without_logical_types(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_without_logical_types(branch) for branch in schema]
     if isinstance(schema, dict):
-        return {
+        kept = {
             key: _without_logical_types(value)
             for key, value in schema.items()
             if key not in ("logicalType", "doc")
         }
+        return kept["type"] if list(kept) == ["type"] else kept
     return schema
-
-
-_BODY_NAMES = {contract.snake(name): f"gpubroker.{name}" for name in contract.records()}

@@ -67,8 +67,8 @@ def properties(settings: Settings, home: Path) -> str:
         # Hundreds of partitions on one small disk: small segments, few threads.
         "log.segment.bytes": str(64 << 20),
         "log.cleaner.dedupe.buffer.size": str(16 << 20),
-        "num.network.threads": "3",
-        "num.io.threads": "4",
+        "num.network.threads": "1",
+        "num.io.threads": "2",
         "num.recovery.threads.per.data.dir": "2",
     }
     return "".join(f"{key}={value}\n" for key, value in values.items())

@@ -8,7 +8,9 @@ from the rows when they are loaded.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from heapq import heapify, heappop, heappush
+from json.encoder import encode_basestring as quoted
 from sys import intern
 from typing import Any, NamedTuple
 
@@ -171,48 +173,45 @@ def load_account(account_id: str, rows: Rows) -> Account:
 
 def header_row(account: Account) -> str:
     """The row of what there is once an account."""
-    return _text([VERSION, account.seq, account.now_ms, account.standing])
+    return f"[{VERSION},{account.seq},{account.now_ms},{_standing_text(account.standing)}]"
 
 
 def order_row(order: Order) -> str:
     """The row of an open order."""
-    return _text(
-        [
-            order.side,
-            order.book_id,
-            order.region,
-            order.digest,
-            order.duration_seconds,
-            order.price_micros,
-            order.quantity,
-            order.remaining,
-            order.withdrawing,
-            order.amend,
-        ]
+    return (
+        f"[{quoted(order.side)},{quoted(order.book_id)},{quoted(order.region)},"
+        f"{quoted(order.digest)},{order.duration_seconds},{order.price_micros},{order.quantity},"
+        f"{order.remaining},{order.withdrawing},{_text(order.amend) if order.amend else 'null'}]"
     )
 
 
 def node_row(node: Node) -> str:
     """The row of a node: who holds and leases which of its slots, those as bits."""
-    return _text(
-        [
-            node.gpu_type,
-            node.region,
-            node.gpu_count,
-            node.base_price_micros,
-            node.surge_enabled,
-            node.health,
-            node.maintenance,
-            node.removed,
-            node.held,
-            node.leases,
-        ]
+    held = ",".join(f"{quoted(order_id)}:{slots}" for order_id, slots in node.held.items())
+    leases = ",".join(
+        f"{quoted(lease_id)}:[{part.slots},{part.ends_at_ms},{_truth(part.impaired)}]"
+        for lease_id, part in node.leases.items()
+    )
+    return (
+        f"[{quoted(node.gpu_type)},{quoted(node.region)},{node.gpu_count},"
+        f"{node.base_price_micros},{_truth(node.surge_enabled)},{quoted(node.health)},"
+        f"{_truth(node.maintenance)},{_truth(node.removed)},{{{held}}},{{{leases}}}]"
     )
 
 
 def remembered_row(account: Account, order_id: str) -> str:
     """The row of a remembered order."""
-    return _text(account.remembered[order_id])
+    digest, forgotten_at_ms = account.remembered[order_id]
+    return f"[{quoted(digest)},{forgotten_at_ms}]"
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
+
+
+@lru_cache(maxsize=4096)
+def _standing_text(standing: Standing | None) -> str:
+    return _text(standing)
 
 
 def _read_header(account: Account, _: str, row: list[Any]) -> None:

@@ -259,7 +259,7 @@ def _producer(settings: Settings) -> dict[str, Any]:
         "partitioner": "murmur2_random",
         "enable.idempotence": True,
         "acks": "all",
-        "linger.ms": 2,
+        "linger.ms": 5,
         # What was called unknown may still be appended for a while, never forever.
         "message.timeout.ms": 10_000,
     }

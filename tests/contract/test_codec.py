@@ -1,12 +1,15 @@
 """The codec: Confluent framing, golden examples, and a clear reason for what cannot be read."""
 
+import io
 import json
 from pathlib import Path
+from typing import Any
 
+import fastavro
 import pytest
 
 from schemas import codec, contract
-from schemas.codec import UnreadableRecord
+from schemas.codec import Bodies, UnreadableRecord
 
 EXAMPLES = sorted((Path(contract.__file__).parent / "examples").glob("*.json"))
 CODEC = codec.offline()
@@ -19,6 +22,41 @@ def test_golden_examples_are_written_and_read_as_ever(file: Path) -> None:
     topic, record, data = example["topic"], example["record"], bytes.fromhex(example["bytes"])
     assert CODEC.encoder(topic)(record) == data
     assert CODEC.encoder(topic)(CODEC.decoder(topic)(data)) == data
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+def test_a_command_written_in_parts_is_what_avro_makes_of_the_whole(file: Path) -> None:
+    example = json.loads(file.read_text())
+    record = contract.topics()[example["topic"]].record
+    buffer = io.BytesIO()
+    fastavro.schemaless_writer(buffer, contract.expanded(record), example["record"])
+    assert CODEC.encoder(example["topic"])(example["record"])[5:] == buffer.getvalue()
+
+
+def test_a_fact_and_its_copies_are_encoded_once() -> None:
+    fact = _example("orders.matched")
+    copy = {"kind": "order_matched", "account_id": "a", "order_matched": fact}
+    known: Bodies = {}
+    body = CODEC.encoder("orders.matched")(fact, known)[5:]
+    assert known == {id(fact): body}
+    known[id(fact)] = marked = b"\x02?" + body[2:]
+    assert marked in CODEC.encoder("accounts.commands")(copy, known)
+    assert CODEC.encoder("accounts.commands")(copy).count(body) == 1
+
+
+def test_a_command_with_a_body_of_another_kind_is_read_whole() -> None:
+    tick = {"kind": "cancel_order", "tick": {"want_hash": True}, "cancel_order": {"order_id": "o"}}
+    buffer = io.BytesIO()
+    fastavro.schemaless_writer(buffer, contract.expanded("BookCommand"), tick)
+    framing = CODEC.encoder("books.commands")(tick)[:5]
+    read = CODEC.decoder("books.commands")(framing + buffer.getvalue())
+    assert read["tick"] == {"want_hash": True}
+    assert read["cancel_order"] == {"order_id": "o"}
+
+
+def _example(topic: str) -> dict[str, Any]:
+    examples = (json.loads(file.read_text()) for file in EXAMPLES)
+    return next(example["record"] for example in examples if example["topic"] == topic)
 
 
 def test_every_topic_has_an_example_and_every_body_of_a_command() -> None:
