@@ -10,7 +10,7 @@ from pathlib import Path
 from signal import SIGTERM
 
 from schemas.settings import Settings
-from stack import artifacts, plan, ports, processes, state
+from stack import artifacts, java, plan, ports, processes, state
 from stack.addresses import with_addresses, write_environment
 from stack.output import tail
 from stack.program import ROOT, StackError, python_environment
@@ -66,6 +66,7 @@ def up(
         progress("already running")
     else:
         artifacts.fetch(addressed, progress)
+        java.prepare()
         _end_left_over(home, progress)
         ports.check(addressed.text("HOST"), programs)
         write_environment(addressed)

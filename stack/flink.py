@@ -43,7 +43,10 @@ def jobmanager(settings: Settings) -> Program:
     return Program(
         name=JOBMANAGER,
         command=_command("jobmanager.sh"),
-        environment=_environment(settings, JOBMANAGER),
+        environment={
+            **_environment(settings, JOBMANAGER),
+            "JVM_ARGS": " ".join(java.shared_archive(settings, JOBMANAGER)),
+        },
         folder=home(settings),
         ports=(port, settings.port("FLINK_RPC_PORT")),
         ready=answers(f"{url(settings)}/overview"),
@@ -136,6 +139,14 @@ def client_environment(settings: Settings) -> dict[str, str]:
         "FLINK_LIB_DIR": str(folder / "lib"),
         "FLINK_LOG_DIR": str(folder / "scratch"),
         "FLINK_PID_DIR": str(folder / "scratch"),
+    }
+
+
+def submit_environment(settings: Settings) -> dict[str, str]:
+    """What PyFlink's JVM needs to submit jobs; it lives for seconds, so it compiles little."""
+    return {
+        **client_environment(settings),
+        "JVM_ARGS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
     }
 
 

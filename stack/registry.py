@@ -49,6 +49,8 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "QUARKUS_OTEL_SDK_DISABLED": "true",
         "APICURIO_STORAGE_KIND": "kafkasql",
         "APICURIO_KAFKASQL_BOOTSTRAP_SERVERS": broker,
+        # At each start it looks twice for a snapshot, and waits that long for one.
+        "APICURIO_KAFKASQL_CONSUMER_POLL_TIMEOUT": "1000",
         "APICURIO_STORAGE_SNAPSHOT_LOCATION": str(settings.path("HOME") / "registry"),
         "APICURIO_DATASOURCE_JDBC_INITIAL_SIZE": "2",
         "APICURIO_DATASOURCE_JDBC_MIN_SIZE": "2",
