@@ -7,7 +7,6 @@ and whoever receives them drops what it has seen (market-rules.md B5).
 """
 
 import gc
-import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -30,10 +29,6 @@ TICK_AHEAD_MS: Final = 50
 CACHED_MACHINES: Final = 20_000
 """Machines whose state is held as Python objects; evicting one costs only its next load."""
 
-SWITCH_SECONDS: Final = 0.0003
-"""Jobs of a TaskManager share its interpreter: how long one may keep the other waiting for it.
-Python's own 5 ms are many records long, and every order goes through two jobs, one after another.
-"""
 GARBAGE_THRESHOLDS: Final = (50_000, 50, 1_000)
 """When Python looks for cycles of objects. Machines make none, a book's orders are many, and with
 Python's own thresholds (700, 10, 10) the search took a twelfth of the admission job's time.
@@ -96,7 +91,6 @@ class KeyedMachine(KeyedProcessFunction):
         self._cached_machines = cached_machines
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        sys.setswitchinterval(SWITCH_SECONDS)
         gc.set_threshold(*GARBAGE_THRESHOLDS)
         codec = self._make_codec()
         self._decode = codec.decoder(self._job.log)

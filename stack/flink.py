@@ -101,8 +101,6 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
         "python.client.executable": sys.executable,
         "python.execution-mode": "thread",
         "python.pythonpath": f"{SITE_PACKAGES}:{ROOT}",
-        # An order must not wait in a network buffer.
-        "execution.buffer-timeout.interval": "1 ms",
         "state.backend.type": "rocksdb",
         "execution.checkpointing.incremental": True,
         "execution.checkpointing.interval": f"{settings.number('CHECKPOINT_INTERVAL_MS')} ms",
