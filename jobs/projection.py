@@ -48,6 +48,9 @@ class Store(Protocol):
     name: str
     max_records: int
     linger_seconds: float
+    """How long a batch gathers when the one before it is long past."""
+    interval_seconds: float
+    """How far apart batches are under load: a larger one costs hardly more than a small one."""
     patience_ms: int
     """How long the broker gathers records for it."""
 
@@ -60,9 +63,10 @@ class ClickHouse:
     """One insert per table and batch, column by column."""
 
     name = "clickhouse"
-    max_records = 5_000
-    linger_seconds = 0.3
-    patience_ms = 300
+    max_records = 20_000
+    linger_seconds = 0.05
+    interval_seconds = 1.0
+    patience_ms = 250
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         """Connect when there is something to write, with this function."""
@@ -98,6 +102,7 @@ class Redis:
     name = "redis"
     max_records = 1_000
     linger_seconds = 0.005
+    interval_seconds = 0.04
     patience_ms = 25
 
     def __init__(self, client: "redis.Redis") -> None:
@@ -134,6 +139,7 @@ class Projector:
         self._decoders: dict[str, Decoder] = {topic: codec.decoder(topic) for topic in topics()}
         self._letter = codec.encoder(names.DEAD_LETTERS)
         self._commit_due_at = 0.0
+        self._batch_due_at = 0.0
         self._is_uncommitted = False
 
     def run(self) -> None:
@@ -150,11 +156,13 @@ class Projector:
             self._consumer.close()
 
     def _batch(self) -> list[Message]:
-        """The next records: none after an idle while, else what comes within the linger time."""
+        """The next records: none after an idle while, else what comes until a batch is due."""
         first = self._consumer.poll(IDLE_SECONDS)
         if first is None:
             return []
-        more = self._consumer.consume(self._store.max_records - 1, self._store.linger_seconds)
+        wait_seconds = max(self._store.linger_seconds, self._batch_due_at - time.monotonic())
+        more = self._consumer.consume(self._store.max_records - 1, wait_seconds)
+        self._batch_due_at = time.monotonic() + self._store.interval_seconds
         return [message for message in (first, *more) if not _is_error(message)]
 
     def _project(self, batch: list[Message]) -> None:

@@ -82,6 +82,7 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
     return {
         "env.java.opts.all": f"{java_options} {java.scratch(settings)}",
         "env.java.opts.jobmanager": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        "env.java.opts.taskmanager": "-XX:+UseParallelGC",
         "jobmanager.rpc.address": host,
         "jobmanager.rpc.port": settings.port("FLINK_RPC_PORT"),
         "jobmanager.bind-host": host,

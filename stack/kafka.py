@@ -7,7 +7,7 @@ from schemas.settings import Settings
 from stack import artifacts, java
 from stack.program import Program, StackError, bare_environment, listens
 
-HEAP = ("-Xms256m", "-Xmx512m")
+HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseParallelGC")
 LOGGING = """\
 status = warn
 appender.console.type = Console

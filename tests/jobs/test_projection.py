@@ -59,6 +59,7 @@ class Log:
     name = "store"
     max_records = 3
     linger_seconds = 0.0
+    interval_seconds = 0.0
 
     def __init__(self, values: list[bytes | None], failures: int = 0) -> None:
         self.waiting = [Message(value, offset) for offset, value in enumerate(values)]
