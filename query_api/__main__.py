@@ -33,6 +33,8 @@ def serve(settings: Settings) -> None:
         access_log=False,
         log_level=settings.text("LOG_LEVEL").lower(),
         timeout_graceful_shutdown=5,
+        # Longer than clients keep idle connections: else one sends while we close, without answer.
+        timeout_keep_alive=75,
         server_header=False,
         proxy_headers=False,
         workers=workers,

@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 
 import httptools
 
+DRAIN_SECONDS = 180.0
+"""How long answers may take that were still on their way when the last order was due."""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -189,5 +192,5 @@ async def send_on_schedule(pool: Pool, requests: Sequence[bytes], rate: float) -
         if wait > 0:
             await asyncio.sleep(wait)
         pool.submit(each, outcome)
-    await pool.drained(30.0)
+    await pool.drained(DRAIN_SECONDS)
     return outcomes
