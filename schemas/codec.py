@@ -137,7 +137,7 @@ class _CommandLayout:
         kind = command["kind"]
         body = command.get(kind)
         header = self._header.written(command)
-        if body is None:
+        if body is None or kind not in self._parts:  # an account's tick has no body
             return header + self._bodiless
         before, shape, after = self._parts[kind]
         return header + before + shape.written(body, bodies) + after

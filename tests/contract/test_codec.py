@@ -54,6 +54,15 @@ def test_a_command_with_a_body_of_another_kind_is_read_whole() -> None:
     assert read["cancel_order"] == {"order_id": "o"}
 
 
+def test_a_kind_without_a_field_has_no_body() -> None:
+    tick = {"kind": "tick", "source": "timer", "source_seq": 7, "tick": {"want_hash": False}}
+    data = CODEC.encoder("accounts.commands")(tick)
+    read = CODEC.decoder("accounts.commands")(data)
+    assert (read["kind"], read["source"], read["source_seq"]) == ("tick", "timer", 7)
+    assert "tick" not in read
+    assert CODEC.encoder("books.commands")(tick) != data
+
+
 def _example(topic: str) -> dict[str, Any]:
     examples = (json.loads(file.read_text()) for file in EXAMPLES)
     return next(example["record"] for example in examples if example["topic"] == topic)

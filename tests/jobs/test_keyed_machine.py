@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pyflink.common import Row
 
+from jobs import admission, matching
 from jobs.keyed_machine import KeyedMachine, MachineJob
 from schemas import codec as codecs
 from schemas import names
@@ -305,3 +306,14 @@ def test_a_machine_that_wants_nothing_more_gets_no_tick(shell: Shell) -> None:
 def test_the_outputs_are_those_of_the_contract() -> None:
     assert names.DEAD_LETTERS in JOB.outputs
     assert set(JOB.outputs) >= {topic for topic in names.FACT_TOPICS.values() if "orders" in topic}
+
+
+@pytest.mark.parametrize("job", [admission.JOB, matching.JOB], ids=lambda job: job.name)
+def test_B3_the_timer_of_a_real_job_appends_a_tick_to_its_own_log(job: MachineJob) -> None:
+    flink = Flink()
+    function = KeyedMachine(job, codecs.offline, lambda: NOW_MS)
+    function.open(flink)
+    flink.key = BOOK
+    ((topic, key, tick),) = read(function.on_timer(NOW_MS, flink))
+    assert (topic, key, tick["kind"], tick["source"]) == (job.log, BOOK, "tick", names.TIMER)
+    assert tick["source_seq"] == NOW_MS
