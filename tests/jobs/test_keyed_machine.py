@@ -309,7 +309,7 @@ def test_the_outputs_are_those_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize("job", [admission.JOB, matching.JOB], ids=lambda job: job.name)
-def test_B3_the_timer_of_a_real_job_appends_a_tick_to_its_own_log(job: MachineJob) -> None:
+def test_the_timer_of_a_real_job_appends_a_tick_to_its_own_log(job: MachineJob) -> None:
     flink = Flink()
     function = KeyedMachine(job, codecs.offline, lambda: NOW_MS)
     function.open(flink)
