@@ -27,7 +27,7 @@ RECORD = Types.ROW_NAMED(
     [BYTES, Types.LONG(), Types.INT(), Types.LONG()],
 )
 OUTPUT = Types.TUPLE([Types.STRING(), Types.STRING(), BYTES])
-"""Topic, key and bytes; PyFlink converts a tuple in a third of the time of a row."""
+"""Topic, key and bytes; a tuple crosses without the kind and field names that a row has."""
 _JAVA = "org.apache.flink"
 
 

@@ -43,10 +43,7 @@ def jobmanager(settings: Settings) -> Program:
     return Program(
         name=JOBMANAGER,
         command=_command("jobmanager.sh"),
-        environment={
-            **_environment(settings, JOBMANAGER),
-            "JVM_ARGS": " ".join(java.shared_archive(settings, JOBMANAGER)),
-        },
+        environment=_environment(settings, JOBMANAGER),
         folder=home(settings),
         ports=(port, settings.port("FLINK_RPC_PORT")),
         ready=answers(f"{url(settings)}/overview"),
@@ -81,7 +78,9 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
     host, folder = settings.text("HOST"), home(settings)
     return {
         "env.java.opts.all": f"{java_options} {java.scratch(settings)}",
-        "env.java.opts.jobmanager": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        "env.java.opts.jobmanager": " ".join(
+            (*java.SMALL, *java.shared_archive(settings, JOBMANAGER))
+        ),
         "env.java.opts.taskmanager": "-XX:+UseParallelGC",
         "jobmanager.rpc.address": host,
         "jobmanager.rpc.port": settings.port("FLINK_RPC_PORT"),
@@ -145,7 +144,7 @@ def submit_environment(settings: Settings) -> dict[str, str]:
     """What PyFlink's JVM needs to submit jobs; it lives for seconds, so it compiles little."""
     return {
         **client_environment(settings),
-        "JVM_ARGS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        "JVM_ARGS": " ".join(java.SMALL),
     }
 
 

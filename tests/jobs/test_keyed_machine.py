@@ -10,7 +10,7 @@ import pytest
 from pyflink.common import Row
 
 from jobs import admission, matching
-from jobs.keyed_machine import KeyedMachine, MachineJob
+from jobs.keyed_machine import KeyedMachine, MachineJob, Output
 from schemas import codec as codecs
 from schemas import names
 from tests.builders import command
@@ -136,7 +136,7 @@ class Shell:
         return read(self.function.on_timer(at_ms, self.flink))
 
 
-def read(outputs: list[Row]) -> list[tuple[str, str, dict[str, Any]]]:
+def read(outputs: list[Output]) -> list[tuple[str, str, dict[str, Any]]]:
     rows = [tuple(row) for row in outputs]
     return [(topic, key, CODEC.decoder(topic)(value)) for topic, key, value in rows]
 
