@@ -23,9 +23,10 @@ from jobs.refused import Refused
 SUPPORTED: Final = "2.3."
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 RECORD = Types.ROW_NAMED(
-    ["value", "at_ms", "log_partition", "log_offset"],
-    [BYTES, Types.LONG(), Types.INT(), Types.LONG()],
+    ["key", "value", "at_ms", "log_partition", "log_offset"],
+    [Types.STRING(), BYTES, Types.LONG(), Types.INT(), Types.LONG()],
 )
+"""The key goes with its record: to ask Flink for it is one more call into the JVM."""
 OUTPUT = Types.TUPLE([Types.STRING(), Types.STRING(), BYTES])
 """Topic, key and bytes; a tuple crosses without the kind and field names that a row has."""
 _JAVA = "org.apache.flink"
@@ -111,6 +112,7 @@ def _log(tables: StreamTableEnvironment, job: MachineJob, kafka: str) -> Any:
         SELECT
             COALESCE(record_key, '') AS record_key,
             ROW(
+                COALESCE(record_key, ''),
                 record_value,
                 EXTRACT(EPOCH FROM append_time) * 1000 + EXTRACT(MILLISECOND FROM append_time),
                 log_partition,

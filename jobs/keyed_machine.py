@@ -100,21 +100,20 @@ class KeyedMachine(KeyedProcessFunction):
         self._cache: OrderedDict[str, _Held] = OrderedDict()
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> list[Output]:
-        data, at_ms = value._values[:2]
-        key = ctx.get_current_key()
+        key, data, at_ms = value._values[:3]
         try:
             command = self._decode(data)
             if not key:
                 raise UnreadableRecord("no key: it names no machine")
         except UnreadableRecord as error:
-            return [self._dead_letter(str(error), key, value)]
+            return [self._dead_letter(str(error), value)]
         held = self._held(key)
         try:
             step = self._machine.apply(held.state, command, at_ms)
             outputs = self._encoded(key, step)
         except Exception as error:  # whatever a machine or its facts met: void, and the next record
             del self._cache[key]
-            return [self._dead_letter(f"{type(error).__name__}: {error}", key, value)]
+            return [self._dead_letter(f"{type(error).__name__}: {error}", value)]
         self._write(step)
         held.wake_at_ms = step.wake_at_ms
         if step.wake_at_ms is not None:
@@ -188,8 +187,8 @@ class KeyedMachine(KeyedProcessFunction):
     def _output(self, topic: str, key: str, record: Any, bodies: Bodies | None = None) -> Output:
         return topic, key, self._encoders[topic](record, bodies)
 
-    def _dead_letter(self, reason: str, key: str, value: Iterable[Any]) -> Output:
-        data, at_ms, partition, offset = value
+    def _dead_letter(self, reason: str, value: Iterable[Any]) -> Output:
+        key, data, at_ms, partition, offset = value
         letter = dead_letter(
             self._job.name,
             reason,

@@ -126,7 +126,7 @@ class Shell:
 
     def send(self, value: bytes | None, key: str = BOOK) -> list[tuple[str, str, dict[str, Any]]]:
         self.flink.key = key
-        record = Row(value, NOW_MS - 5, 3, self.offset)
+        record = Row(key, value, NOW_MS - 5, 3, self.offset)
         self.offset += 1
         return read(self.function.process_element(record, self.flink))
 
