@@ -268,10 +268,12 @@ class Supervisor:
             return ""
         command, environment = module(self._settings, "jobs", "stop")
         stop = child.new(Program("stop", command, environment=environment, once=True))
-        stop.spawn(self._log(stop))
-        assert isinstance(stop.process, subprocess.Popen)
         try:
+            stop.spawn(self._log(stop))
+            assert isinstance(stop.process, subprocess.Popen)
             stop.process.wait(SAVEPOINT_SECONDS)
+        except OSError as error:
+            return f"no savepoint, jobs resume from a checkpoint: {error}"
         except subprocess.TimeoutExpired:
             stop.end_rest()
             return f"no savepoint within {SAVEPOINT_SECONDS:.0f} s; jobs resume from a checkpoint"
