@@ -22,8 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from schemas.settings import Settings, from_environment
-from stack import child, disk, output, plan, processes, state
+from stack import child, disk, output, plan, ports, processes, state
 from stack.child import Child
+from stack.ports import PortTaken
 from stack.program import Program, StackError, module
 from stack.state import ProgramState, StackState
 
@@ -155,8 +156,9 @@ class Supervisor:
             self._fail(each, f"could not be prepared: {error}")
             return
         try:
+            ports.check(self._settings.text("HOST"), [each.program])
             each.spawn(self._log(each))
-        except OSError as error:
+        except (OSError, PortTaken) as error:
             self._fail(each, f"could not be started: {error}")
         else:
             self._move(each, state.STARTING)
@@ -205,7 +207,7 @@ class Supervisor:
 
     def _heal(self, each: Child, reason: str) -> None:
         """Plans a new attempt, and one of everything that is bound to what failed."""
-        if each.program.once:
+        if each.told.state == state.STARTING:
             reason = f"{reason}: {self._telling_lines(each)[0]}"
         self._put_off(each, reason)
         for other in self._children.values():

@@ -4,7 +4,9 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -93,6 +95,33 @@ def test_a_server_that_died_is_started_again_and_told_by_status(tmp_path: Path) 
         assert (redis.state, redis.restarts) == (state.READY, 1)
         assert redis.message == "was ended by SIGKILL"
         assert (postgres.state, postgres.pid) == (state.READY, before[1].pid)
+
+
+def test_a_port_that_was_taken_meanwhile_is_named_until_it_is_free(tmp_path: Path) -> None:
+    with real_stack(tmp_path, ["redis"]) as settings:
+        port = settings.port("REDIS_PORT")
+        os.kill(stack.status(settings)[0].pid or 0, signal.SIGKILL)
+        with _taken(port):
+            deadline = time.monotonic() + 20
+            while "is taken by" not in stack.status(settings)[0].message:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            row = stack.status(settings)[0]
+            assert row.state == state.RESTARTING
+            assert f"port {port} of redis is taken by process {os.getpid()} (" in row.message
+        stack.up(settings, ["redis"], quiet)
+        assert stack.status(settings)[0].state == state.READY
+
+
+@contextmanager
+def _taken(port: int) -> Iterator[None]:
+    """Holds a port as soon as it is free."""
+    while True:
+        with suppress(OSError):
+            held = socket.create_server(("127.0.0.1", port))
+            break
+    with held:
+        yield
 
 
 def leave_without_supervisor(settings: Settings) -> dict[str, int | None]:
