@@ -54,11 +54,13 @@ def create_topics(settings: Settings) -> None:
 def codec(settings: Settings) -> Codec:
     """The codec with the ids that the registry gave to our schemas.
 
+    Its decoders wait for a registry that is away, for they must judge every record.
+
     Raises:
         RegistryRefused: the registry does not answer, or a schema is not registered.
     """
     try:
-        return registry.connect(settings).codec()
+        return registry.connect(settings).codec(registry.PATIENCE_SECONDS)
     except LookupError as error:
         raise RegistryRefused(str(error)) from None
     except Exception as error:  # its client raises what its own HTTP library does

@@ -17,7 +17,7 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 
-from jobs.dead_letters import dead_letter
+from jobs.dead_letters import NOWHERE, dead_letter
 from schemas import contract, names
 from schemas.codec import Bodies, Codec, UnreadableRecord
 from udfs.machine import Machine, Step
@@ -66,7 +66,9 @@ class KeyedMachine(KeyedProcessFunction):
     """Runs a machine, one state per key.
 
     A record that cannot be decoded, or on which the machine raises, becomes a dead letter with the
-    reason and its coordinates; it changes nothing, and the job goes on.
+    reason and its coordinates; it changes nothing, and the job goes on. What is not the record's
+    fault fails the job, which Flink starts again at the same record: a registry that stays away
+    (`SchemaUnavailable`), no memory, rows of a state that cannot be loaded.
     """
 
     def __init__(
@@ -104,14 +106,15 @@ class KeyedMachine(KeyedProcessFunction):
         key = ctx.get_current_key()
         try:
             command = self._decode(data)
-            if not key:
-                raise UnreadableRecord("no key: it names no machine")
-        except UnreadableRecord as error:
+            self._check(key)
+        except (UnreadableRecord, ValueError) as error:
             return [self._dead_letter(str(error), key, value)]
         held = self._held(key)
         try:
             step = self._machine.apply(held.state, command, at_ms)
             outputs = self._encoded(key, step)
+        except MemoryError:
+            raise
         except Exception as error:  # whatever a machine or its facts met: void, and the next record
             del self._cache[key]
             return [self._dead_letter(f"{type(error).__name__}: {error}", key, value)]
@@ -124,6 +127,19 @@ class KeyedMachine(KeyedProcessFunction):
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> list[Output]:
         key = ctx.get_current_key()
         held = self._held(key)
+        try:
+            return self._woken(held, timestamp, ctx)
+        except MemoryError:
+            raise
+        except Exception as error:  # its machine sleeps until its next record; the others do not
+            del self._cache[key]
+            reason = f"timer: {type(error).__name__}: {error}"
+            return [self._dead_letter(reason, key, (None, timestamp, NOWHERE, NOWHERE))]
+
+    def _woken(
+        self, held: _Held, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext
+    ) -> list[Output]:
+        """The tick that is due; nothing where none is yet, or none is wanted any more."""
         if held.armed_at_ms == timestamp:
             held.armed_at_ms = None
         if held.wake_at_ms is None:
@@ -131,7 +147,18 @@ class KeyedMachine(KeyedProcessFunction):
         if held.wake_at_ms > self._now_ms():
             self._arm(held, ctx)
             return []
-        return [self._output(self._job.log, key, self._tick(held))]
+        return [self._output(self._job.log, ctx.get_current_key(), self._tick(held))]
+
+    def _check(self, key: str) -> None:
+        """See that a key names a machine; one that is held does.
+
+        Raises:
+            ValueError: it does not.
+        """
+        if not key:
+            raise ValueError("no key: it names no machine")
+        if key not in self._cache:
+            self._machine.check_id(key)
 
     def _held(self, key: str) -> _Held:
         held = self._cache.get(key)

@@ -57,6 +57,10 @@ class State(Protocol):
 S = TypeVar("S", bound=State)
 
 
+def any_id(machine_id: str) -> None:
+    """The check of machines that may have any id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Machine(Generic[S]):
     """The functions of one kind of machine; the string is the machine's id, its log's key."""
@@ -68,3 +72,5 @@ class Machine(Generic[S]):
     """The state from the rows that its steps wrote, in any order."""
     apply: Callable[[S, Command, int], Step]
     """One record and its append time in ms. If it raises, the state is void: load it again."""
+    check_id: Callable[[str], None] = any_id
+    """Raises `ValueError` for a key that can be no machine's id, so that none comes to be."""

@@ -22,7 +22,7 @@ from udfs.book import (
     source_key,
     source_text,
 )
-from udfs.ids import event_id
+from udfs.ids import check_book_id, event_id
 from udfs.machine import Command, Fact, Machine, Outgoing, Step
 
 Body = Mapping[str, Any]
@@ -539,7 +539,7 @@ _HANDLERS: Final[dict[str, Callable[[_Turn, Body], None]]] = {
 }
 _WITHOUT_BODY: Final = frozenset({"tick", "halt_book", "resume_book"})
 
-MACHINE: Final[Machine[Book]] = Machine("matching", Book, load, apply)
+MACHINE: Final[Machine[Book]] = Machine("matching", Book, load, apply, check_book_id)
 
 
 # Looking without touching --------------------------------------------------------------------
