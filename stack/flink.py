@@ -100,7 +100,7 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
         "python.executable": sys.executable,
         "python.client.executable": sys.executable,
         "python.execution-mode": "thread",
-        "python.pythonpath": f"{SITE_PACKAGES}:{ROOT}",
+        "python.pythonpath": f"{ROOT}:{SITE_PACKAGES}",
         "state.backend.type": "rocksdb",
         "execution.checkpointing.incremental": True,
         "execution.checkpointing.interval": f"{settings.number('CHECKPOINT_INTERVAL_MS')} ms",
