@@ -100,7 +100,7 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
         "python.executable": sys.executable,
         "python.client.executable": sys.executable,
         "python.execution-mode": "thread",
-        "python.pythonpath": f"{ROOT}:{SITE_PACKAGES}",
+        "python.pythonpath": f"{SITE_PACKAGES}:{ROOT}",
         "state.backend.type": "rocksdb",
         "execution.checkpointing.incremental": True,
         "execution.checkpointing.interval": f"{settings.number('CHECKPOINT_INTERVAL_MS')} ms",
@@ -155,6 +155,8 @@ def _environment(settings: Settings, name: str) -> dict[str, str]:
         **bare_environment(),
         **client_environment(settings),
         "FLINK_ENV_JAVA_OPTS": f"-Dlog.file={log}",
+        # This code, whatever copy of it is installed: `python.pythonpath` comes after that.
+        "PYTHONPATH": str(ROOT),
     }
 
 
