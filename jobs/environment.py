@@ -1,10 +1,10 @@
 """Flink as the machine jobs need it, built through classes that PyFlink does not promise to keep.
 
-The only module that touches PyFlink's and Flink's inner classes, and so pinned to one minor
-version. What it does that the public API cannot: several jobs from one driver to a remote cluster,
-each from its own saved state; keys taken in the JVM, where it costs a third of what it costs in
-Python; the log's coordinates and append time beside each record's raw bytes; one sink to many
-topics; an explicit uid on every operator, so that saved state finds its place again.
+With `checkpoint` the only module that touches PyFlink's and Flink's inner classes, and so pinned to
+one minor version. What it does that the public API cannot: several jobs from one driver to a remote
+cluster, each from its own saved state; keys taken in the JVM, where it costs a third of what it
+costs in Python; the log's coordinates and append time beside each record's raw bytes; one sink to
+many topics; an explicit uid on every operator, so that saved state finds its place again.
 """
 
 from collections.abc import Iterator

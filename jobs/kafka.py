@@ -127,7 +127,8 @@ def check_partition_counts(
     if wrong:
         raise WrongTopics(
             f"{'; '.join(wrong)} (schemas/topics.toml; `python -m jobs topics` creates what is "
-            "missing, partition counts are never changed in place)"
+            "missing; partition counts are never changed in place: restore the topic as it was, or "
+            "start anew with an empty GPUBROKER_HOME)"
         )
 
 

@@ -1,7 +1,8 @@
 """The Flink cluster: a JobManager and a TaskManager of the distribution inside the PyFlink wheel.
 
 Each runs in the foreground under the supervisor. Python runs inside the TaskManager (thread mode),
-whose modules and interpreter outlive a job: a new deployment needs a new TaskManager.
+whose modules and interpreter outlive a job: a new deployment needs a new TaskManager. So the
+TaskManager is bound to the JobManager: when that one dies, the jobs are deployed anew.
 """
 
 import json
@@ -57,6 +58,7 @@ def taskmanager(settings: Settings) -> Program:
         name=TASKMANAGER,
         command=_command("taskmanager.sh"),
         needs=(JOBMANAGER,),
+        bound_to=(JOBMANAGER,),
         environment=_environment(settings, TASKMANAGER),
         folder=home(settings),
         ready=answers(f"{url(settings)}/overview", _has_slots),
