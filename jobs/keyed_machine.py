@@ -26,8 +26,9 @@ Output = tuple[str, str, bytes]
 """Topic, key and bytes of a record to write."""
 TICK_AHEAD_MS: Final = 50
 """A timer is set at least this far ahead (market-rules.md B3)."""
-CACHED_MACHINES: Final = 20_000
-"""Machines whose state is held as Python objects; evicting one costs only its next load."""
+CACHED_ROWS: Final = 1_500_000
+"""How much state a job holds as Python objects, in rows of about half a kilobyte: so many orders of
+books, or of accounts. Evicting a machine costs only its next load."""
 
 GARBAGE_THRESHOLDS: Final = (50_000, 50, 1_000)
 """When Python looks for cycles of objects. Machines make none, a book's orders are many, and with
@@ -60,6 +61,7 @@ class _Held:
     """As the last step said; 0, so already due, while no step has been made since the load."""
     armed_at_ms: int | None = None
     ticked_seq: int = 0
+    weight: int = 0
 
 
 class KeyedMachine(KeyedProcessFunction):
@@ -76,7 +78,7 @@ class KeyedMachine(KeyedProcessFunction):
         job: MachineJob,
         codec: Callable[[], Codec],
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        cached_machines: int = CACHED_MACHINES,
+        cached_rows: int = CACHED_ROWS,
     ) -> None:
         """Make the function; it is pickled and sent to the TaskManager.
 
@@ -84,13 +86,13 @@ class KeyedMachine(KeyedProcessFunction):
             job: the machine and its log.
             codec: makes the codec, where the function runs.
             now_ms: the wall clock, for timers only.
-            cached_machines: how many states to hold in Python.
+            cached_rows: how much state to hold in Python; the machine in use is held in any case.
         """
         self._job = job
         self._machine = job.machine
         self._make_codec = codec
         self._now_ms = now_ms
-        self._cached_machines = cached_machines
+        self._cached_rows = cached_rows
 
     def open(self, runtime_context: RuntimeContext) -> None:
         gc.set_threshold(*GARBAGE_THRESHOLDS)
@@ -100,6 +102,7 @@ class KeyedMachine(KeyedProcessFunction):
         descriptor = MapStateDescriptor("rows", Types.STRING(), Types.STRING())
         self._rows = runtime_context.get_map_state(descriptor)
         self._cache: OrderedDict[str, _Held] = OrderedDict()
+        self._weight = 0
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> list[Output]:
         data, at_ms = value._values[:2]
@@ -116,9 +119,10 @@ class KeyedMachine(KeyedProcessFunction):
         except MemoryError:
             raise
         except Exception as error:  # whatever a machine or its facts met: void, and the next record
-            del self._cache[key]
+            self._drop(key)
             return [self._dead_letter(f"{type(error).__name__}: {error}", key, value)]
         self._write(step)
+        self._weigh(held)
         held.wake_at_ms = step.wake_at_ms
         if step.wake_at_ms is not None:
             self._arm(held, ctx)
@@ -132,7 +136,7 @@ class KeyedMachine(KeyedProcessFunction):
         except MemoryError:
             raise
         except Exception as error:  # its machine sleeps until its next record; the others do not
-            del self._cache[key]
+            self._drop(key)
             reason = f"timer: {type(error).__name__}: {error}"
             return [self._dead_letter(reason, key, (None, timestamp, NOWHERE, NOWHERE))]
 
@@ -164,11 +168,23 @@ class KeyedMachine(KeyedProcessFunction):
         held = self._cache.get(key)
         if held is None:
             held = self._cache[key] = _Held(self._load(key))
-            if len(self._cache) > self._cached_machines:
-                self._cache.popitem(last=False)
+            self._weigh(held)
         else:
             self._cache.move_to_end(key)
         return held
+
+    def _weigh(self, held: _Held) -> None:
+        """Count what the machine in use has grown by, and let go of those unused for longest."""
+        weight = self._machine.weight(held.state)
+        self._weight += weight - held.weight
+        held.weight = weight
+        while self._weight > self._cached_rows and len(self._cache) > 1:
+            _, unused = self._cache.popitem(last=False)
+            self._weight -= unused.weight
+
+    def _drop(self, key: str) -> None:
+        """Forget a state that is void."""
+        self._weight -= self._cache.pop(key).weight
 
     def _load(self, key: str) -> Any:
         rows = list(self._rows.items())

@@ -29,6 +29,7 @@ from udfs.account import (
     node_row,
     order_row,
     remembered_row,
+    weight,
 )
 from udfs.ids import check_account_id, event_id
 from udfs.inventory import LOST, Node
@@ -546,5 +547,7 @@ _RULES: dict[str, Callable[[_Turn, Body], None]] = {
     "tick": _tick,
 }
 
-MACHINE: Machine[Account] = Machine("admission", Account, load_account, apply, check_account_id)
+MACHINE: Machine[Account] = Machine(
+    "admission", Account, load_account, apply, check_account_id, weight
+)
 """The machine of one account; its id is the `account_id`."""

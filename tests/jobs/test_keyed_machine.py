@@ -1,5 +1,6 @@
 """The shell around a machine, with a small machine of its own and Flink's state as a dict."""
 
+import dataclasses
 import json
 import pickle
 from collections.abc import Iterator, Mapping
@@ -116,11 +117,11 @@ class Flink:
 class Shell:
     """A KeyedMachine as Flink would run it, pickled as Flink pickles it."""
 
-    def __init__(self, flink: Flink, cached_machines: int = 100) -> None:
+    def __init__(self, flink: Flink, cached_rows: int = 100) -> None:
         self.now_ms = NOW_MS
         self.flink = flink
-        pickle.dumps(KeyedMachine(JOB, codecs.offline, max, cached_machines))
-        function = KeyedMachine(JOB, codecs.offline, lambda: self.now_ms, cached_machines)
+        pickle.dumps(KeyedMachine(JOB, codecs.offline, max, cached_rows))
+        function = KeyedMachine(JOB, codecs.offline, lambda: self.now_ms, cached_rows)
         function.open(flink)
         self.function = function
         self.offset = 0
@@ -301,11 +302,32 @@ def test_a_very_long_record_gives_a_letter_that_fits(shell: Shell) -> None:
 
 
 def test_eviction_is_free() -> None:
-    small, large = Shell(Flink(), cached_machines=2), Shell(Flink())
+    small, large = Shell(Flink(), cached_rows=2), Shell(Flink())
     keys = [f"book{number % 5}" for number in range(40)]
     assert [small.send(tick(), key) for key in keys] == [large.send(tick(), key) for key in keys]
     assert small.flink.rows == large.flink.rows
     assert small.flink.state.loads > large.flink.state.loads == 5
+
+
+def test_memory_is_bounded_by_what_machines_hold_not_by_their_number() -> None:
+    flink = Flink()
+    heavy = dataclasses.replace(JOB.machine, weight=lambda state: 10 * state.count + 1)
+    function = KeyedMachine(dataclasses.replace(JOB, machine=heavy), codecs.offline, max, 50)
+    function.open(flink)
+
+    def touch(key: str) -> int:
+        flink.key = key
+        before = flink.state.loads
+        read(function.process_element(Row(tick(), NOW_MS, 3, 4), flink))
+        return flink.state.loads - before
+
+    assert [touch(key) for key in ("a", "b", "c", "a")] == [1, 1, 1, 0]
+    assert touch("a") == 0, "31 rows of a, 11 of c: b had to go"
+    assert (touch("c"), touch("b")) == (0, 1)
+    for _ in range(9):
+        touch("d")
+    assert touch("d") == 0, "the machine in use stays, however heavy"
+    assert touch("a") == 1
 
 
 def test_b3_the_timer_is_set_for_what_is_due(shell: Shell) -> None:
