@@ -93,7 +93,7 @@ class Child:
             processes.end([identity], 0.0)
         if self.process:
             self.process.poll()  # so that the system forgets it
-        self.process, self.told.pid = None, None
+        self.process, self.probed, self.told.pid = None, None, None
 
     def put_off(self) -> float:
         """Plans the next attempt; the seconds until then double from failure to failure."""

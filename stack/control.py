@@ -69,12 +69,12 @@ def up(
             or another part of the stack is running than the one asked for.
     """
     home = _make_home(settings)
-    addressed = with_addresses(settings)
-    programs = plan.cut(plan.whole(addressed), only)
     try:
         with state.launch_lock(
             home, lambda: progress("another `up` or `down` is at work, waiting")
         ):
+            addressed = with_addresses(settings)
+            programs = plan.cut(plan.whole(addressed), only)
             _start_unless_running(addressed, programs, progress, accept)
         _await_running(home, progress)
     except KeyboardInterrupt:
@@ -136,7 +136,14 @@ def logs(settings: Settings, name: str, *, follow: bool = False, lines: int = 10
 
 
 def _make_home(settings: Settings) -> Path:
+    """The state folder; refused before anything is written where the disk has no room for it.
+
+    Raises:
+        DiskFull: see `disk.check`.
+    """
     home = settings.path("HOME")
+    if _living(home) is None:
+        disk.check(home)
     state.logs(home).mkdir(parents=True, exist_ok=True)
     return home
 
@@ -156,7 +163,6 @@ def _start_unless_running(
         _check_running(told, names)
         progress("already running" + (", so nothing is accepted anew" if accept else ""))
         return
-    disk.check(home)
     artifacts.fetch(settings, progress)
     java.prepare()
     kept = _end_unless_kept(settings, progress)

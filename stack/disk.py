@@ -25,7 +25,8 @@ def check(home: Path) -> None:
 
 def describe_shortage(home: Path) -> str:
     """What is missing, for people; empty while there is room."""
-    free_bytes = shutil.disk_usage(home).free
+    place = next(folder for folder in (home, *home.parents) if folder.exists())
+    free_bytes = shutil.disk_usage(place).free
     if free_bytes >= LEAST_FREE_BYTES:
         return ""
     return (

@@ -62,6 +62,7 @@ def taskmanager(settings: Settings) -> Program:
         environment=_environment(settings, TASKMANAGER),
         folder=home(settings),
         ready=answers(f"{url(settings)}/overview", _has_slots),
+        prepare=lambda: _forget_taskmanagers(home(settings)),
     )
 
 
@@ -157,7 +158,8 @@ def _environment(settings: Settings, name: str) -> dict[str, str]:
         **bare_environment(),
         **client_environment(settings),
         "FLINK_ENV_JAVA_OPTS": f"-Dlog.file={log}",
-        # This code, whatever copy of it is installed: `python.pythonpath` comes after that.
+        # Jobs must run the code beside this file, also where another checkout of the project is
+        # installed in the environment: what is installed comes before `python.pythonpath`.
         "PYTHONPATH": str(ROOT),
     }
 
@@ -176,6 +178,12 @@ def _prepare(settings: Settings) -> None:
     (folder / "conf" / "config.yaml").write_text(text)
     (folder / "conf" / "log4j-console.properties").write_text(LOGGING)
     _link_jars(settings, folder / "lib")
+
+
+def _forget_taskmanagers(folder: Path) -> None:
+    """What one that was killed left behind: a copy of its state, of no use to the next."""
+    for left in (folder / "scratch").glob("tm_*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _link_jars(settings: Settings, lib: Path) -> None:

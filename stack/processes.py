@@ -43,6 +43,14 @@ class Identity:
             return None
         return process if alive and same else None
 
+    def is_given_away(self) -> bool:
+        """Whether another process has the number now; then nothing is left of its session."""
+        try:
+            born = psutil.Process(self.pid).create_time()
+        except psutil.Error:
+            return False
+        return abs(born - self.born) >= BIRTH_SLACK_SECONDS
+
 
 def identify(pid: int) -> Identity:
     """The identity of a living process."""
@@ -96,6 +104,8 @@ def as_user(name: str | None) -> dict[str, Any]:
 
 def family(identity: Identity) -> list[psutil.Process]:
     """What lives of a program: itself, its descent, and its session, also when it is dead."""
+    if identity.is_given_away():
+        return []
     found: dict[int, psutil.Process] = {}
     leader = identity.find()
     if leader:

@@ -22,8 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from schemas.settings import Settings, from_environment
-from stack import child, disk, output, plan, processes, state
+from stack import child, disk, output, plan, ports, processes, state
 from stack.child import Child
+from stack.ports import PortTaken
 from stack.program import Program, StackError, module
 from stack.state import ProgramState, StackState
 
@@ -155,8 +156,9 @@ class Supervisor:
             self._fail(each, f"could not be prepared: {error}")
             return
         try:
+            ports.check(self._settings.text("HOST"), [each.program])
             each.spawn(self._log(each))
-        except OSError as error:
+        except (OSError, PortTaken) as error:
             self._fail(each, f"could not be started: {error}")
         else:
             self._move(each, state.STARTING)
@@ -205,7 +207,7 @@ class Supervisor:
 
     def _heal(self, each: Child, reason: str) -> None:
         """Plans a new attempt, and one of everything that is bound to what failed."""
-        if each.program.once:
+        if each.told.state == state.STARTING:
             reason = f"{reason}: {self._telling_lines(each)[0]}"
         self._put_off(each, reason)
         for other in self._children.values():
@@ -268,10 +270,12 @@ class Supervisor:
             return ""
         command, environment = module(self._settings, "jobs", "stop")
         stop = child.new(Program("stop", command, environment=environment, once=True))
-        stop.spawn(self._log(stop))
-        assert isinstance(stop.process, subprocess.Popen)
         try:
+            stop.spawn(self._log(stop))
+            assert isinstance(stop.process, subprocess.Popen)
             stop.process.wait(SAVEPOINT_SECONDS)
+        except OSError as error:
+            return f"no savepoint, jobs resume from a checkpoint: {error}"
         except subprocess.TimeoutExpired:
             stop.end_rest()
             return f"no savepoint within {SAVEPOINT_SECONDS:.0f} s; jobs resume from a checkpoint"
