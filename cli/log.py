@@ -13,7 +13,7 @@ import stack
 from cli.client import START_ONE
 from cli.errors import OutcomeUnknown, Unreachable
 from schemas import contract, names, settings
-from schemas.codec import Codec, UnreadableRecord
+from schemas.codec import Codec, SchemaUnavailable, UnreadableRecord
 from schemas.settings import Settings
 
 if TYPE_CHECKING:
@@ -234,6 +234,8 @@ def _entry(message: Message, decode: Any) -> Iterator[Entry]:
         record = decode(message.value())
     except UnreadableRecord:
         return
+    except SchemaUnavailable as error:
+        raise Unreachable(f"schema registry: {error}; {START_ONE}") from error
     key = message.key()
     text = key.decode(errors="replace") if isinstance(key, bytes) else str(key or "")
     yield Entry(message.topic() or "", text, message.timestamp()[1], record)

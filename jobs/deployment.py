@@ -11,17 +11,16 @@ from jobs import (
     admission,
     checkpoint,
     continuity,
-    contract,
     environment,
     kafka,
     matching,
     saved_state,
 )
 from jobs.cluster import Cluster, ClusterError
+from jobs.codecs import registry_codec
 from jobs.keyed_machine import KeyedMachine, MachineJob
 from jobs.refused import Refused
 from jobs.saved_state import ACCEPT_CODE, ACCEPT_LOG, SavedState
-from schemas.codec import Codec
 from schemas.settings import Settings
 
 JOBS: Final = (admission.JOB, matching.JOB)
@@ -89,11 +88,6 @@ def _stop(cluster: Cluster, settings: Settings) -> None:
         saved_state.write_resume(_resume_file(settings), savepoints)
     if refused:
         raise NotStopped(f"cancelled without a savepoint, checkpoints kept: {'; '.join(refused)}")
-
-
-def registry_codec(url: str) -> Codec:
-    """The codec where the job runs, from the registry and nothing else of the settings."""
-    return contract.codec(Settings({}).with_values(REGISTRY_URL=url))
 
 
 def marks(job: MachineJob, settings: Settings) -> dict[int, tuple[int, int]]:

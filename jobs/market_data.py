@@ -79,6 +79,11 @@ class Follower:
         if not key or (partition, offset) in self.void:
             return True
         books = self.partitions.setdefault(partition, {})
+        try:
+            if key not in books:
+                MACHINE.check_id(key)
+        except ValueError:
+            return True
         book = books.get(key) or MACHINE.empty(key)
         try:
             MACHINE.apply(book, command, message.timestamp()[1])

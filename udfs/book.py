@@ -5,7 +5,6 @@ level in constant time, and a level is found among the levels in logarithmic tim
 a book knows is in its rows, so the rows are what is stored, loaded and hashed.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,7 +15,7 @@ from typing import Any, Final
 
 from sortedcontainers import SortedDict
 
-from udfs.machine import Rows
+from udfs.machine import MACHINE_ROWS, Rows, decoded
 
 VERSION: Final = 1
 """Version of the rows' shape, the first element of each."""
@@ -332,8 +331,8 @@ def load(book_id: str, rows: Rows) -> Book:
     """
     book = Book(book_id)
     orders = []
-    for key, text in rows:
-        row = _row(key, text)
+    for key, row in decoded(rows):
+        _check_row(key, row)
         if key.startswith(_ORDER_PREFIX):
             orders.append(Order.from_row(key.removeprefix(_ORDER_PREFIX), row))
         elif key.startswith(_SOURCE_PREFIX):
@@ -344,6 +343,11 @@ def load(book_id: str, rows: Rows) -> Book:
             raise ValueError(f"a book has no row {key}")
     _fill(book, orders)
     return book
+
+
+def weight(book: Book) -> int:
+    """About how many rows it has, and what comes with any book."""
+    return MACHINE_ROWS + len(book.orders) + len(book.sources)
 
 
 def order_key(order_id: str) -> str:
@@ -367,8 +371,6 @@ def _fill(book: Book, orders: Iterable[Order]) -> None:
         book.add(order)
 
 
-def _row(key: str, text: str) -> list[Any]:
-    row = json.loads(text)
+def _check_row(key: str, row: Any) -> None:
     if not isinstance(row, list) or not row or row[0] != VERSION:
-        raise ValueError(f"row {key} must be an array of version {VERSION}, was {text}")
-    return row
+        raise ValueError(f"row {key} must be an array of version {VERSION}, was {row}")

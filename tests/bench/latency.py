@@ -339,14 +339,20 @@ def report(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def write(path: Path, text: str) -> None:
-    """Put the figures between the markers of a page, or at its end."""
+def write(
+    path: Path,
+    text: str,
+    markers: tuple[str, str] = (START, END),
+    title: str = "Order to trade",
+) -> None:
+    """Put the figures between the markers of a page, or at its end under a title."""
+    start, end = markers
     page = path.read_text() if path.exists() else "# Performance\n"
-    if START not in page:
-        page += f"\n## Order to trade\n\n{START}\n{END}\n"
-    head, _, rest = page.partition(START)
-    _, _, tail = rest.partition(END)
-    path.write_text(f"{head}{START}\n{text}\n{END}{tail}")
+    if start not in page:
+        page += f"\n## {title}\n\n{start}\n{end}\n"
+    head, _, rest = page.partition(start)
+    _, _, tail = rest.partition(end)
+    path.write_text(f"{head}{start}\n{text}\n{end}{tail}")
 
 
 def machine() -> str:

@@ -184,3 +184,15 @@ def test_a_second_reading_leaves_other_partitions_alone(follower: Follower) -> N
     follower.apply(kept)
     follower.apply(Message(ENCODE(command("no_such_kind")), 0))
     assert [book.book_id for book in follower.books()] == [OTHER]
+
+
+def test_a_record_that_the_job_sets_aside_changes_no_book(follower: Follower) -> None:
+    (good,) = messages(COMMANDS[0])
+    assert follower.apply(good)
+    before = follower.book(BOOK).state_hash()
+    poison = [b"junk", None, ENCODE(ask(BOB, "a3", -4, 2_000_000)), ENCODE(COMMANDS[1])]
+    keys = [BOOK, BOOK, BOOK, "no book"]
+    for offset, (value, key) in enumerate(zip(poison, keys, strict=True), 1):
+        assert follower.apply(Message(value, offset, key))
+    assert follower.book(BOOK).state_hash() == before
+    assert [book.book_id for book in follower.books()] == [BOOK]
