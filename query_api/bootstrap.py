@@ -12,6 +12,7 @@ from query_api.adapters.clock import SystemClock
 from query_api.adapters.kafka import KafkaLog
 from query_api.adapters.watches import Watches
 from query_api.app import create_app
+from query_api.limits import Limits
 from query_api.ports import Ports, Unavailable
 from schemas import registry
 from schemas.settings import Settings, from_environment, process_environment
@@ -29,12 +30,14 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
         LookupError: the schemas are not registered.
     """
     clock = SystemClock()
-    watches = Watches(clock)
+    watches, placements = Watches(clock), Watches(clock)
     async with AsyncExitStack() as opened:
         enter = opened.enter_async_context
         codec = opened.enter_context(closing(registry.connect(settings))).codec()
         log = await enter(kafka.open_log(settings, codec))
-        await enter(kafka.open_follower(settings, codec, watches))
+        admin = kafka.open_admin(settings)
+        await enter(kafka.open_follower(settings, admin, codec, watches, kafka.OUTCOMES))
+        await enter(kafka.open_follower(settings, admin, codec, placements, kafka.PLACEMENTS))
         store = postgres.Postgres(await enter(postgres.connect(settings.text("POSTGRES_DSN"))))
         live = redis.RedisViews(await enter(redis.connect(settings.text("REDIS_URL"))))
         history = clickhouse.ClickHouse(await enter(_clickhouse(settings)))
@@ -42,7 +45,6 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             await enter(market_data.connect(settings.text("MARKET_DATA_URL")))
         )
         schemas_client = await enter(httpx.AsyncClient(base_url=settings.text("REGISTRY_URL")))
-        admin = kafka.open_admin(settings)
         yield Ports(
             clock=clock,
             log=log,
@@ -52,6 +54,9 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             market_data=market,
             keys=store,
             registrations=store,
+            quotas=live,
+            samples=placements,
+            limits=Limits.of(settings),
             probes={
                 "postgres": store.ping,
                 "redis": live.ping,
@@ -61,6 +66,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
                 "registry": lambda: _ping(schemas_client),
             },
             lags=lambda: kafka.lags(admin),
+            queues={"watches": watches.__len__, "redis": live.pipe.__len__},
         )
 
 

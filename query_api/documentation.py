@@ -12,7 +12,7 @@ from query_api import json_body, problems
 from query_api.endpoint import Endpoint
 from query_api.version import VERSION
 
-ALWAYS = (401, 403, 405, 422, 500, 503)
+ALWAYS = (401, 403, 405, 422, 429, 500, 503)
 """Problems that every endpoint may answer with."""
 WITH_BODY = (400, 413, 415)
 _PROBLEM: dict[str, Any] = {

@@ -1,8 +1,8 @@
 """What Prometheus reads, with the names of the requirements."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -34,11 +34,29 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+        self._refusals = Counter(
+            "gpubroker_api_refusals",
+            "requests answered with 429, by the problem's code",
+            ["code"],
+            registry=self.registry,
+        )
+        self._lengths = Gauge(
+            "gpubroker_api_queue_length",
+            "what waits in this service: requests in flight, appends that the log has not"
+            " acknowledged, orders that the machines have not answered and the window for both,"
+            " watches, commands to Redis",
+            ["queue"],
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self.queues: Mapping[str, Callable[[], int]] = {}
+        """How long each queue is."""
         self._children: dict[tuple[str, str, int], Histogram] = {}
         self.looked_up = LookedUp()
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it."""
+        self.measure()
         return self._counted() + generate_latest(_registry_of(self.looked_up))
 
     def _counted(self) -> bytes:
@@ -51,6 +69,15 @@ class Metrics:
     def count_order(self, side: str) -> None:
         """Count an order that was put into the log."""
         self._orders[side].inc()
+
+    def count_refusal(self, code: str) -> None:
+        """Count a request that was too much."""
+        self._refusals.labels(code=code).inc()
+
+    def measure(self) -> None:
+        """Look how long the queues are."""
+        for name, length in self.queues.items():
+            self._lengths.labels(queue=name).set(length())
 
     def observe(self, method: str, path: str, status: int, seconds: float) -> None:
         """Count an answered request; the path is its template."""

@@ -4,13 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
+from random import randint
 from typing import Any, NamedTuple
+
+from query_api.quotas import Policy
 
 CONTENT_TYPE = "application/problem+json"
 MAX_BYTES = 256 * 1024
 """The largest body that is read."""
 LONGEST_VALUE = 200
 """Characters of an offending value that are told back."""
+OVERLOADED_SECONDS = 3
+"""Clients of an overloaded market are told to wait 1 to this many seconds, not all the same."""
 
 
 class FieldError(NamedTuple):
@@ -86,6 +91,25 @@ def invalid(errors: Sequence[FieldError]) -> Problem:
         f"{len(errors)} field{'s' if len(errors) > 1 else ''} cannot be taken: {names}",
         errors,
     )
+
+
+def rate_limited(policy: Policy, seconds: int, headers: Mapping[str, str]) -> Problem:
+    """429 of a key or account that asks more than its policy allows."""
+    detail = (
+        f"the policy {policy.name} allows {policy.quota} requests in {policy.window_seconds} s; "
+        f"there is another in {seconds} s at most"
+    )
+    return Problem(429, "RATE_LIMITED", detail, headers={"Retry-After": str(seconds), **headers})
+
+
+def overloaded() -> Problem:
+    """429 of a market that has as much to do as it can in time; nothing was asked of the log."""
+    seconds = randint(1, OVERLOADED_SECONDS)
+    detail = (
+        "the market is at its limit, so this was not taken and nothing was changed; "
+        f"send it again in {seconds} s"
+    )
+    return Problem(429, "OVERLOADED", detail, headers={"Retry-After": str(seconds)})
 
 
 def unavailable(dependency: str, detail: str = "") -> Problem:
