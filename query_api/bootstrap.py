@@ -1,5 +1,6 @@
 """Where real servers are chosen: the only place that knows which adapter stands behind a port."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from typing import Any
@@ -13,6 +14,7 @@ from query_api.adapters.kafka import KafkaLog
 from query_api.adapters.watches import Watches
 from query_api.app import create_app
 from query_api.limits import Limits
+from query_api.metrics import Metrics
 from query_api.ports import Ports, Unavailable
 from schemas import registry
 from schemas.settings import Settings, from_environment, process_environment
@@ -104,11 +106,14 @@ class Service:
         except (Unavailable, LookupError) as error:
             await send({"type": "lifespan.startup.failed", "message": f"cannot start: {error}"})
             return
-        self._app = create_app(ports, process_environment().get(METRICS_FOLDER))
+        metrics = Metrics(process_environment().get(METRICS_FOLDER))
+        self._app = create_app(ports, metrics)
+        measuring = asyncio.create_task(metrics.keep_measuring())
         with suppress(Unavailable):  # known from now on, should PostgreSQL go away
             await ports.catalogue.get()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        measuring.cancel()
         await self._opened.aclose()
         await send({"type": "lifespan.shutdown.complete"})
 

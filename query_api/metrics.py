@@ -1,5 +1,6 @@
 """What Prometheus reads, with the names of the requirements."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -9,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from query_api.ports import Lag
 
+MEASURE_SECONDS = 1.0
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
@@ -78,6 +80,12 @@ class Metrics:
         """Look how long the queues are."""
         for name, length in self.queues.items():
             self._lengths.labels(queue=name).set(length())
+
+    async def keep_measuring(self) -> None:
+        """Look now and again, as another process may be the one that is asked."""
+        while True:
+            self.measure()
+            await asyncio.sleep(MEASURE_SECONDS)
 
     def observe(self, method: str, path: str, status: int, seconds: float) -> None:
         """Count an answered request; the path is its template."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
-from random import randint
+from random import choice
 from typing import Any, NamedTuple
 
 from query_api.quotas import Policy
@@ -14,8 +14,8 @@ MAX_BYTES = 256 * 1024
 """The largest body that is read."""
 LONGEST_VALUE = 200
 """Characters of an offending value that are told back."""
-OVERLOADED_SECONDS = 3
-"""Clients of an overloaded market are told to wait 1 to this many seconds, not all the same."""
+OVERLOADED_SECONDS = (1, 2, 3)
+"""Clients of an overloaded market are told to wait one of these, not all the same."""
 
 
 class FieldError(NamedTuple):
@@ -102,9 +102,9 @@ def rate_limited(policy: Policy, seconds: int, headers: Mapping[str, str]) -> Pr
     return Problem(429, "RATE_LIMITED", detail, headers={"Retry-After": str(seconds), **headers})
 
 
-def overloaded() -> Problem:
+def overloaded(seconds: int | None = None) -> Problem:
     """429 of a market that has as much to do as it can in time; nothing was asked of the log."""
-    seconds = randint(1, OVERLOADED_SECONDS)
+    seconds = seconds or choice(OVERLOADED_SECONDS)
     detail = (
         "the market is at its limit, so this was not taken and nothing was changed; "
         f"send it again in {seconds} s"
@@ -114,7 +114,10 @@ def overloaded() -> Problem:
 
 def unavailable(dependency: str, detail: str = "") -> Problem:
     """503, naming the server that is missing."""
-    words = detail or f"{dependency} cannot be reached; nothing was changed by this request"
+    words = detail or (
+        f"{dependency} cannot be reached or does not answer in time; "
+        "nothing was changed by this request"
+    )
     return Problem(503, "DEPENDENCY_UNAVAILABLE", words, headers={"Retry-After": "1"})
 
 

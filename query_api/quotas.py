@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 Kind = Literal["commands", "reads"]
+ROUNDING = 1e-3
+"""Part of a token that floating point may lose."""
 MAX_BUCKETS = 100_000
 """Buckets kept in process before those that are whole again are dropped."""
 
@@ -98,10 +100,10 @@ class LocalQuotas:
 
 
 def _free(policy: Policy, owed_seconds: float) -> int:
-    """Tokens that are there while so many seconds of refilling are owed."""
-    return math.floor((policy.window_seconds - owed_seconds) * policy.per_second + 1e-6)
+    """Tokens that are there while so many seconds of refilling are owed, but for rounding."""
+    return math.floor((policy.window_seconds - owed_seconds) * policy.per_second + ROUNDING)
 
 
 def _wait(policy: Policy, owed_seconds: float) -> float:
     """Seconds until one token is there."""
-    return max(0.0, owed_seconds + 1 / policy.per_second - policy.window_seconds)
+    return owed_seconds + 1 / policy.per_second - policy.window_seconds

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
+from random import choice
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -61,6 +62,8 @@ class Server:
         self._authenticator = Authenticator(ports.keys, ports.clock)
         self._rates = RateLimiter(ports.quotas, ports.limits.policies, ports.clock)
         self._gate = Gate(ports.backlog, ports.limits.most_in_flight)
+        self._shed = [refused(problems.overloaded(each)) for each in problems.OVERLOADED_SECONDS]
+        """Written beforehand: refusing must be cheap when there is too much to do."""
         metrics.queues = {
             "requests": lambda: self._gate.in_flight,
             "appends": lambda: ports.backlog.sending,
@@ -74,7 +77,8 @@ class Server:
     async def serve(self, endpoint: Endpoint, path: Mapping[str, str], sent: Sent) -> Reply:
         """The reply to a request; nothing is raised."""
         if not self._gate.enter(endpoint.urgency):
-            return self._refused(problems.overloaded(), {})
+            self._metrics.count_refusal("OVERLOADED")
+            return choice(self._shed)
         started = time.perf_counter()
         standing: dict[str, str] = {}
         try:

@@ -19,7 +19,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,36 @@ async def measure(opened: Session, options: argparse.Namespace) -> list[Result]:
         pool.close()
 
 
+@dataclass(slots=True)
+class Phase:
+    """One rate for so long, and what became of its bids."""
+
+    rate: int
+    seconds: float
+    bid_ids: Sequence[str]
+    outcomes: Sequence[Outcome]
+    cpu_percent: dict[str, float]
+    accepted: dict[str, Outcome] = field(init=False)
+    traded_at: dict[str, float] = field(default_factory=dict)
+    fates: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        sent = zip(self.bid_ids, self.outcomes, strict=True)
+        self.accepted = {bid: each for bid, each in sent if 200 <= each.status < 300}
+
+    def told(self) -> Result:
+        """Its figures."""
+        return result(
+            self.rate,
+            self.seconds,
+            self.outcomes,
+            self.accepted,
+            self.traded_at,
+            self.fates,
+            self.cpu_percent,
+        )
+
+
 class Market:
     """The accounts of a run, and what they send."""
 
@@ -143,29 +173,29 @@ class Market:
 
     async def run(self, rate: int, seconds: float) -> Result:
         """Bids at this rate for so long, and what became of them."""
-        self._runs += 1
-        count = int(rate * seconds)
-        bids = [self._bid(number) for number in range(count)]
-        _say(f"{rate} orders/s for {seconds:g} s")
+        [result] = await self.run_phases([(rate, seconds)])
+        return result.told()
+
+    async def run_phases(self, phases: Sequence[tuple[int, float]]) -> list[Phase]:
+        """Several rates without a pause between them."""
         pipe, recorder = _record_trades(self._opened.settings)
+        run = [await self._send_phase(rate, seconds) for rate, seconds in phases]
+        accepted = set().union(*(phase.accepted for phase in run))
+        traded_at = await _traded(pipe, recorder, accepted)
+        for phase in run:
+            phase.traded_at = {key: at for key, at in traded_at.items() if key in phase.accepted}
+            phase.fates = self._fates(phase)
+        return run
+
+    async def _send_phase(self, rate: int, seconds: float) -> Phase:
+        self._runs += 1
+        bids = [self._bid(number) for number in range(int(rate * seconds))]
+        _say(f"{rate} orders/s for {seconds:g} s")
         before, began = cpu_seconds(self._opened.settings), time.monotonic()
         outcomes = await send_on_schedule(self._pool, [bid for _, bid in bids], rate)
         after, ended = cpu_seconds(self._opened.settings), time.monotonic()
-        accepted = {
-            bid_id: outcome
-            for (bid_id, _), outcome in zip(bids, outcomes, strict=True)
-            if 200 <= outcome.status < 300
-        }
-        traded_at = await _traded(pipe, recorder, accepted.keys())
-        missing = [
-            (bid_id, self._buyer(number))
-            for number, (bid_id, _) in enumerate(bids)
-            if bid_id in accepted and bid_id not in traded_at
-        ]
-        fates = self._fates(missing)
-        return result(
-            rate, seconds, outcomes, accepted, traded_at, fates, load(before, after, ended - began)
-        )
+        bid_ids = [bid_id for bid_id, _ in bids]
+        return Phase(rate, seconds, bid_ids, outcomes, load(before, after, ended - began))
 
     def _open(self, admin: Client, role: str, number: int) -> Party:
         name = f"bench {self._name} {role} {number}"
@@ -235,9 +265,13 @@ class Market:
         if bad is not None:
             raise SystemExit(f"preparing {what} failed: {bad.status} {bad.body.decode()}")
 
-    def _fates(self, bids: Sequence[tuple[str, Party]]) -> Counter[str]:
+    def _fates(self, phase: Phase) -> Counter[str]:
         """What the API says of accepted orders whose trade was not seen."""
-        return Counter(self._fate(bid_id, buyer) for bid_id, buyer in bids)
+        return Counter(
+            self._fate(bid_id, self._buyer(number))
+            for number, bid_id in enumerate(phase.bid_ids)
+            if bid_id in phase.accepted and bid_id not in phase.traded_at
+        )
 
     def _fate(self, bid_id: str, buyer: Party) -> str:
         with Client(self._url, buyer.key) as client:
@@ -304,14 +338,15 @@ def report(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, marks: tuple[str, str] = (START, END)) -> None:
     """Put the figures between the markers of a page, or at its end."""
+    start, end = marks
     page = path.read_text() if path.exists() else "# Performance\n"
-    if START not in page:
-        page += f"\n## Order to trade\n\n{START}\n{END}\n"
-    head, _, rest = page.partition(START)
-    _, _, tail = rest.partition(END)
-    path.write_text(f"{head}{START}\n{text}\n{END}{tail}")
+    if start not in page:
+        page += f"\n## Order to trade\n\n{start}\n{end}\n"
+    head, _, rest = page.partition(start)
+    _, _, tail = rest.partition(end)
+    path.write_text(f"{head}{start}\n{text}\n{end}{tail}")
 
 
 def machine() -> str:
