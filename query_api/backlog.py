@@ -13,8 +13,7 @@ that it was created or rejected, and bounded by a window as TCP bounds what is i
 The delay includes this process's event loop, which the fact must pass as every request does.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 FIRST_WINDOW = 200.0
@@ -30,10 +29,6 @@ ENOUGH = 3
 """Delays that an interval must have seen: one may be a stall of its own."""
 LOST_SECONDS = 5.0
 """After so long without a fact, what was sent is not waited for any longer."""
-
-
-class Full(Exception):
-    """As many orders are on their way as may be."""
 
 
 class Samples(Protocol):
@@ -75,6 +70,8 @@ class Backlog:
         self._interval_ends_at_seconds = 0.0
         self._delays_seconds: list[float] = []
         self._was_full = False
+        self.opened: Callable[[], object] = bool
+        """Told when there may be places again."""
 
     @property
     def waiting(self) -> int:
@@ -90,24 +87,25 @@ class Backlog:
         self._was_full = True
         return True
 
-    @contextmanager
-    def order(self, command_id: str) -> Iterator[None]:
-        """An order's way into the log.
-
-        Raises:
-            Full: it must not be sent.
-        """
+    def take_place(self) -> bool:
+        """Whether one more order may be sent; then it must be told as appended or failed."""
         if self.is_full():
-            raise Full
-        self._sample(command_id)
+            return False
         self.sending += 1
-        try:
-            yield
-            self._appended += 1
-        finally:
-            self.sending -= 1
+        return True
 
-    def _sample(self, command_id: str) -> None:
+    def appended(self) -> None:
+        """An order that was let in is in the log."""
+        self.sending -= 1
+        self._appended += 1
+
+    def failed(self) -> None:
+        """An order that was let in did not come into the log, as far as is known."""
+        self.sending -= 1
+        self.opened()
+
+    def sample(self, command_id: str) -> None:
+        """Listen for the fact of an order that is about to be sent, if it is time for a sample."""
         self._until_sample -= 1
         if self._until_sample >= 0:
             return
@@ -128,6 +126,7 @@ class Backlog:
         self._delays_seconds.append(now - sample.sent_at_seconds)
         if now >= self._interval_ends_at_seconds and len(self._delays_seconds) >= ENOUGH:
             self._adapt(now)
+        self.opened()
 
     def _adapt(self, now: float) -> None:
         least = min(self._delays_seconds)

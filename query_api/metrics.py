@@ -44,9 +44,9 @@ class Metrics:
         )
         self._lengths = Gauge(
             "gpubroker_api_queue_length",
-            "what waits in this service: requests in flight, appends that the log has not"
-            " acknowledged, orders that the machines have not answered and the window for both,"
-            " watches, commands to Redis",
+            "what waits in this service: requests in flight, orders before the log, appends that"
+            " it has not acknowledged, orders that the machines have not answered and the window"
+            " for both, watches, commands to Redis",
             ["queue"],
             registry=self.registry,
             multiprocess_mode="livesum",

@@ -12,6 +12,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from query_api.backlog import Backlog, Samples
 from query_api.limits import LIMITS, Limits
 from query_api.quotas import Bucket, Grant
+from query_api.waiting_room import WaitingRoom
 from schemas.contract import Catalogue
 from schemas.views import Order
 
@@ -335,11 +336,13 @@ class Ports:
     """How long the adapters' queues are, by name."""
     catalogue: Cached[Catalogue] = field(init=False)
     backlog: Backlog = field(init=False)
+    room: WaitingRoom = field(init=False)
 
     def __post_init__(self) -> None:
         self.catalogue = Cached(self.registrations.catalogue, CATALOGUE_SECONDS, self.clock)
         target_seconds = self.limits.target_seconds
         self.backlog = Backlog(self.samples, self.clock.now_seconds, target_seconds)
+        self.room = WaitingRoom(self.backlog)
 
 
 class Probe(Protocol):

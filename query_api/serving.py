@@ -61,13 +61,14 @@ class Server:
         self._metrics = metrics
         self._authenticator = Authenticator(ports.keys, ports.clock)
         self._rates = RateLimiter(ports.quotas, ports.limits.policies, ports.clock)
-        self._gate = Gate(ports.backlog, ports.limits.most_in_flight)
+        self._gate = Gate(ports.room, ports.limits.most_in_flight)
         self._shed = [refused(problems.overloaded(each)) for each in problems.OVERLOADED_SECONDS]
         """Written beforehand: refusing must be cheap when there is too much to do."""
         metrics.queues = {
             "requests": lambda: self._gate.in_flight,
             "appends": lambda: ports.backlog.sending,
             "orders": lambda: ports.backlog.waiting,
+            "waiting_room": lambda: len(ports.room),
             "window": lambda: int(ports.backlog.window),
             **ports.queues,
         }

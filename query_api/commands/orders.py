@@ -8,12 +8,12 @@ from uuid import uuid4
 
 from query_api import answers, json_body, problems, times
 from query_api.answers import told_order
-from query_api.backlog import Full
 from query_api.bodies import AmendOrder, PlaceOrder
 from query_api.endpoint import PREFIX, Answer, Call, Endpoint
 from query_api.ports import Unavailable, Watch
 from query_api.problems import FieldError, Problem
 from query_api.queries.orders import find_own_order, wanted_order_id
+from query_api.waiting_room import Full
 from schemas import views
 from schemas.names import ACCOUNTS_COMMANDS
 from schemas.views import Order
@@ -208,7 +208,7 @@ def _refuse_if_reused(watch: Watch) -> None:
 async def _append_order(call: Call, order: Mapping[str, Any], command_id: str, now_ms: int) -> None:
     """Append it, and then show it as pending: without Redis it is in the log all the same."""
     try:
-        with call.ports.backlog.order(command_id):
+        async with call.ports.room.order(command_id):
             await _append(call, "place_order", order, command_id)
     except Full:
         raise problems.overloaded() from None

@@ -4,14 +4,16 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from query_api import backlog
+from query_api import backlog, waiting_room
 from query_api.adapters.memory import MemoryClock
-from query_api.backlog import LEAST_WINDOW, LOST_SECONDS, Backlog, Full
+from query_api.backlog import LEAST_WINDOW, LOST_SECONDS, Backlog
 from query_api.overload import Gate
 from query_api.ports import OutcomeUnknown
+from query_api.waiting_room import Full, WaitingRoom
 from tests.api.conftest import BID
 
 TARGET_SECONDS = 0.2
@@ -31,10 +33,6 @@ class HandSamples:
 
     def ignore(self, command_id):
         self.told.pop(command_id, None)
-
-    def tell_all(self):
-        for command_id in list(self.told):
-            self.told.pop(command_id)()
 
 
 class Machines:
@@ -64,11 +62,13 @@ class Machines:
 
     def _place(self) -> None:
         self._count += 1
-        try:
-            with self.backlog.order(str(self._count)):
-                self.queue.append((str(self._count), self.clock.now_seconds()))
-        except Full:
+        command_id = str(self._count)
+        if not self.backlog.take_place():
             self.refused += 1
+            return
+        self.backlog.sample(command_id)
+        self.queue.append((command_id, self.clock.now_seconds()))
+        self.backlog.appended()
 
     def _work(self) -> None:
         self._credit = min(self._credit + self.per_second / 100, max(1.0, self.per_second / 100))
@@ -163,18 +163,82 @@ def test_without_anybody_who_listens_the_window_means_nothing():
     assert machines.refused == 0
 
 
-def test_an_order_that_did_not_reach_the_log_is_not_waited_for():
-    kept = Backlog(HandSamples(), MemoryClock().now_seconds, TARGET_SECONDS)
+# The waiting room --------------------------------------------------------------------------------
 
-    for _ in range(1_000):
-        with suppress(OutcomeUnknown), kept.order("x"):
-            assert kept.sending == 1
-            raise OutcomeUnknown("kafka")
+
+@pytest.fixture
+def kept() -> Backlog:
+    """A backlog with places for three."""
+    kept = Backlog(HandSamples(), MemoryClock().now_seconds, TARGET_SECONDS)
+    kept.window = 3
+    return kept
+
+
+@pytest.fixture
+def room(kept) -> WaitingRoom:
+    return WaitingRoom(kept)
+
+
+async def place(room: WaitingRoom) -> str:
+    try:
+        async with room.order(str(uuid4())):
+            return "sent"
+    except Full:
+        return "refused"
+
+
+async def test_an_order_that_did_not_reach_the_log_is_not_waited_for(kept, room):
+    for _ in range(100):
+        with suppress(OutcomeUnknown):
+            async with room.order("x"):
+                assert kept.sending == 1
+                raise OutcomeUnknown("kafka")
     assert (kept.sending, kept.waiting) == (0, 0)
 
 
-def test_orders_are_shed_first_and_cancels_last():
-    gate = Gate(Backlog(HandSamples(), MemoryClock().now_seconds, TARGET_SECONDS), most=8)
+async def test_orders_wait_for_a_place_in_the_order_of_their_coming(kept, room):
+    assert [await place(room) for _ in range(3)] == ["sent"] * 3
+    waiting = [asyncio.create_task(place(room)) for _ in range(4)]
+    await asyncio.sleep(0.01)
+    assert len(room) == 4
+    kept.window = 5
+    kept.opened()
+    await asyncio.sleep(0.01)
+    assert [task.done() for task in waiting] == [True, True, False, False]
+    for task in waiting[2:]:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert (len(room), kept.sending, kept.waiting) == (0, 0, 5)
+
+
+async def test_who_finds_the_room_full_is_refused_at_once(room, monkeypatch):
+    monkeypatch.setattr(waiting_room, "WAIT_SECONDS", 0.02)
+    await asyncio.gather(*(place(room) for _ in range(3)))
+    assert not room.is_full()
+    waiting = [asyncio.create_task(place(room)) for _ in range(waiting_room.PLACES)]
+    await asyncio.sleep(0)
+    assert room.is_full()
+    assert await place(room) == "refused"
+    assert await asyncio.gather(*waiting) == ["refused"] * waiting_room.PLACES
+    assert not room.is_full()
+
+
+async def test_nobody_is_let_in_who_gave_up(kept, room):
+    await asyncio.gather(*(place(room) for _ in range(3)))
+    early, late = (asyncio.create_task(place(room)) for _ in range(2))
+    await asyncio.sleep(0)
+    early.cancel()
+    kept.window = 4
+    kept.opened()
+    assert await late == "sent"
+    assert (kept.sending, kept.waiting) == (0, 4)
+
+
+# The gate ----------------------------------------------------------------------------------------
+
+
+def test_orders_are_shed_first_and_cancels_last(room):
+    gate = Gate(room, most=8)
     entered = [sum(gate.enter(urgency) for _ in range(10)) for urgency in ("later", "usual", "now")]
     assert entered == [4, 2, 2]
     assert gate.in_flight == 8
@@ -186,7 +250,8 @@ def test_orders_are_shed_first_and_cancels_last():
 # Over HTTP ---------------------------------------------------------------------------------------
 
 
-async def test_shed_orders_are_told_so_and_never_reach_the_log(world, buyer):
+async def test_shed_orders_are_told_so_and_never_reach_the_log(world, buyer, monkeypatch):
+    monkeypatch.setattr(waiting_room, "WAIT_SECONDS", 0.001)
     placed = await buyer("POST", "/orders", BID)
     world.market.held_back = True
     replies = [await buyer("POST", "/orders", BID) for _ in range(250)]
@@ -206,7 +271,7 @@ async def test_shed_orders_are_told_so_and_never_reach_the_log(world, buyer):
 
 
 async def test_a_shed_order_costs_no_look_at_key_or_body(world, buyer, monkeypatch):
-    monkeypatch.setattr(world.ports.backlog, "is_full", lambda: True)
+    monkeypatch.setattr(world.ports.room, "is_full", lambda: True)
     buyer.key = "nobody's"
     reply = await buyer("POST", "/orders", b"{")
     assert (reply.status, reply.body["code"]) == (429, "OVERLOADED")

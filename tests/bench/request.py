@@ -21,7 +21,6 @@ from unittest.mock import patch
 from query_api.adapters.clock import SystemClock
 from query_api.adapters.memory import MemoryMarket, memory_ports
 from query_api.app import create_app
-from query_api.backlog import Backlog
 from query_api.commands.accounts import new_account
 from query_api.commands.keys import ROLES_OF, new_key, scopes_for
 from query_api.limits import LIMITS
@@ -29,6 +28,7 @@ from query_api.overload import Gate
 from query_api.ports import Ports
 from query_api.quotas import Policies
 from query_api.rate_limits import RateLimiter
+from query_api.waiting_room import WaitingRoom
 
 PER_ROUND = 500
 BODY = json.dumps(
@@ -56,8 +56,7 @@ class Variant:
         self._market.held_back = True
         ports.limits = replace(LIMITS, policies=policies)
         if is_full:
-            ports.backlog.window = 0
-            ports.backlog._is_deaf = lambda: False
+            ports.room.is_full = lambda: True
         self._ports = ports
         self._registry = registry
         self.took_micros: list[float] = []
@@ -89,7 +88,7 @@ def _taken_out() -> Iterator[None]:
     with (
         patch.object(RateLimiter, "spend", _spend_nothing),
         patch.object(Gate, "enter", lambda gate, urgency: True),
-        patch.object(Backlog, "order", lambda backlog, command_id: nullcontext()),
+        patch.object(WaitingRoom, "order", lambda room, command_id: nullcontext()),
     ):
         yield
 
