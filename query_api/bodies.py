@@ -72,7 +72,7 @@ def _time_ms(value: Any) -> int:
 
 
 def _address(value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or "%" in value:  # a zone is a name of one machine's interface
         raise ValueError
     return str(ip_address(value))
 
