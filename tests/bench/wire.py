@@ -179,7 +179,7 @@ async def send_all(pool: Pool, requests: Sequence[bytes], seconds: float = 300.0
         for index in left:
             pool.submit(requests[index], outcomes[index])
         await pool.drained(seconds)
-        left = [index for index in left if outcomes[index].status == 429]
+        left = [index for index in left if outcomes[index].status in (429, 503)]
         await asyncio.sleep(0.2 if left else 0)
     return outcomes
 
