@@ -1,5 +1,7 @@
 """The HTTP API as calls: JSON in, JSON out, and every other ending as a `CommandError`."""
 
+import asyncio
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self
@@ -12,6 +14,10 @@ Json = dict[str, Any]
 Params = Mapping[str, str | int]
 
 PREFIX: Final = "/api/v2"
+ATTEMPTS: Final = 4
+"""How often a call is made while the market says that there is too much at once."""
+MOST_SECONDS: Final = 5.0
+"""How long is waited before a call is made again."""
 TIMEOUT: Final = httpx.Timeout(15.0, connect=3.0)
 START_ONE: Final = "start one with `gpubroker up`"
 
@@ -58,12 +64,17 @@ class Client:
             Unreachable: nothing answers there.
             OutcomeUnknown: it was sent, and no decision came back.
         """
-        try:
-            response = self._http.request(
-                method, PREFIX + path, json=body, params=params, headers=headers
-            )
-        except httpx.HTTPError as error:
-            raise failed(error, method, str(self._http.base_url)) from error
+        for attempt in range(ATTEMPTS):
+            try:
+                response = self._http.request(
+                    method, PREFIX + path, json=body, params=params, headers=headers
+                )
+            except httpx.HTTPError as error:
+                raise failed(error, method, str(self._http.base_url)) from error
+            seconds = seconds_to_wait(response, attempt)
+            if not seconds:
+                break
+            time.sleep(seconds)
         return answer(response)
 
     def pages(self, path: str, params: Params | None = None) -> list[Json]:
@@ -107,16 +118,21 @@ class AsyncClient:
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """As `Client.call`."""
-        try:
-            response = await self._http.request(
-                method,
-                PREFIX + path,
-                json=body,
-                params=params,
-                headers={**authorised(key), **(headers or {})},
-            )
-        except httpx.HTTPError as error:
-            raise failed(error, method, str(self._http.base_url)) from error
+        for attempt in range(ATTEMPTS):
+            try:
+                response = await self._http.request(
+                    method,
+                    PREFIX + path,
+                    json=body,
+                    params=params,
+                    headers={**authorised(key), **(headers or {})},
+                )
+            except httpx.HTTPError as error:
+                raise failed(error, method, str(self._http.base_url)) from error
+            seconds = seconds_to_wait(response, attempt)
+            if not seconds:
+                break
+            await asyncio.sleep(seconds)
         return answer(response)
 
     async def pages(self, key: str, path: str, params: Params | None = None) -> list[Json]:
@@ -136,6 +152,17 @@ class AsyncClient:
 def authorised(key: str) -> dict[str, str]:
     """The header that carries a key; none for none."""
     return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def seconds_to_wait(response: httpx.Response, attempt: int) -> float:
+    """How long to wait before asking again; 0 if the answer is final.
+
+    A 429 says that nothing was done, so asking again is safe whatever was asked.
+    """
+    if response.status_code != httpx.codes.TOO_MANY_REQUESTS or attempt + 1 == ATTEMPTS:
+        return 0.0
+    told = response.headers.get("Retry-After", "")
+    return min(float(told), MOST_SECONDS) if told.isdecimal() else 1.0
 
 
 def answer(response: httpx.Response) -> Any:

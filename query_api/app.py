@@ -36,14 +36,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 View = Callable[..., Awaitable[Response]]
 
 
-def create_app(ports: Ports, metrics_folder: str | None = None) -> Quart:
-    """The application on these ports; the folder is that of the metrics of several processes."""
+def create_app(ports: Ports, metrics: Metrics | None = None) -> Quart:
+    """The application on these ports, counting in these metrics or its own."""
     app = Quart("query_api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = problems.MAX_BYTES
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    metrics = Metrics(metrics_folder)
+    metrics = metrics or Metrics()
     server = Server(ports, metrics)
     for endpoint in ENDPOINTS:
         _route(app, endpoint, _view(endpoint, server))

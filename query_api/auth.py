@@ -7,13 +7,17 @@ from typing import NamedTuple
 
 from query_api.endpoint import Endpoint
 from query_api.ports import Clock, Keys, Principal, Unavailable
-from query_api.problems import forbidden, unauthorized
+from query_api.problems import forbidden, overloaded, unauthorized
 
 FRESH_SECONDS = 0.8
 """How long an answer about a key is used; with the query itself below the promised second."""
 STALE_SECONDS = 300.0
 """How long a known key still works while the store of keys is away: nobody can revoke one then."""
 MAX_CACHED = 10_000
+MAX_ASKING = 200
+"""Keys that the store is asked about at once: unknown ones cost it a question each."""
+MAX_LENGTH = 256
+"""Characters of a header that may hold a key; ours have 56."""
 
 
 class NewKey(NamedTuple):
@@ -55,7 +59,8 @@ class Authenticator:
         """Who the header's key is.
 
         Raises:
-            Problem: 401 for no key, or one that is unknown, revoked or expired.
+            Problem: 401 for no key, or one that is unknown, revoked or expired; 429 when too many
+                unknown ones are asked about.
             Unavailable: the store is away and the key has not been seen of late.
         """
         known = self._known.get(authorization or "")
@@ -65,6 +70,8 @@ class Authenticator:
         text = _bearer(authorization)
         asking = self._asking.get(text)
         if asking is None:
+            if len(self._asking) >= MAX_ASKING:
+                raise overloaded()
             asking = self._asking[text] = asyncio.ensure_future(
                 self._ask(authorization or "", text, now)
             )
@@ -123,6 +130,8 @@ def authorize(endpoint: Endpoint, principal: Principal) -> None:
 
 
 def _bearer(authorization: str | None) -> str:
+    if authorization and len(authorization) > MAX_LENGTH:
+        raise unauthorized(f"an API key has at most {MAX_LENGTH} characters")
     scheme, _, text = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
         raise unauthorized("send an API key as 'Authorization: Bearer KEY'")

@@ -4,13 +4,22 @@ The words of a field's `description` are its documentation in openapi.json and t
 refusal alike. Models are strict: integers are JSON integers, unknown fields are refused.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from query_api import times
 from query_api.problems import FieldError
@@ -20,6 +29,8 @@ MAX_HOURS = 8_760
 MAX_GPUS = 1_024
 MAX_LIST = 1_000
 MAX_USD = 10**9
+MAX_DETAILS = 16 * 1024
+MAX_WORDS = 16
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,4})?")
 _SHOWN = r"[^\x00-\x1f\x7f]"
 
@@ -61,9 +72,15 @@ def _time_ms(value: Any) -> int:
 
 
 def _address(value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or "%" in value:  # a zone is a name of one machine's interface
         raise ValueError
     return str(ip_address(value))
+
+
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    if len(json.dumps(value, default=str)) > MAX_DETAILS:
+        raise ValueError
+    return value
 
 
 def _query_int(value: Any) -> int:
@@ -104,9 +121,11 @@ Address = Annotated[
 ]
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=f"^{_SHOWN}*$")]
 Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:\-]+$")]
+Details = Annotated[dict[str, Any], AfterValidator(_small)]
 Hours = Annotated[int, Field(ge=1, le=MAX_HOURS)]
 Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
 
+DETAILS = f"an object of at most {MAX_DETAILS} characters as JSON"
 NAME = "1 to 128 characters, no control characters"
 PRICE = (
     "USD per GPU-hour, a decimal as number or string with at most 4 decimals, 0.0001 to 1000 (U1)"
@@ -209,7 +228,7 @@ class CreateProvider(Body):
 
     name: Name = Field(description=NAME)
     company: Name = Field(description=NAME)
-    kyc_data: dict[str, Any] = Field(description="an object; kept for the check of identity")
+    kyc_data: Details = Field(description=f"{DETAILS}; kept for the check of identity")
 
 
 class ChangeProvider(Body):
@@ -223,7 +242,7 @@ class CreateCluster(Body):
 
     name: Name = Field(description=NAME)
     region: Word = Field(description="a region of the catalogue")
-    specs: dict[str, Any] = Field(default_factory=dict, description="an object; told back as it is")
+    specs: Details = Field(default_factory=dict, description=f"{DETAILS}; told back as it is")
 
 
 class GpuSpec(Body):
@@ -272,8 +291,12 @@ class CreateKey(Body):
     """An API key to make; it never grants more than the caller has."""
 
     name: Name = Field(description=NAME)
-    roles: list[Role] | None = Field(None, description=f"a list of {', '.join(ROLES)}")
-    scopes: list[Scope] | None = Field(None, description=f"a list of {', '.join(SCOPES)}")
+    roles: Annotated[list[Role], Field(max_length=MAX_WORDS)] | None = Field(
+        None, description=f"a list of at most {MAX_WORDS}, each {', '.join(ROLES)}"
+    )
+    scopes: Annotated[list[Scope], Field(max_length=MAX_WORDS)] | None = Field(
+        None, description=f"a list of at most {MAX_WORDS}, each {', '.join(SCOPES)}"
+    )
     expires_at: TimeMs | None = Field(None, description=f"{TIME}, in the future")
     account_id: Word | None = Field(None, description="an account; for administrators only")
 

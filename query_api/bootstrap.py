@@ -1,5 +1,6 @@
 """Where real servers are chosen: the only place that knows which adapter stands behind a port."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from typing import Any
@@ -12,6 +13,8 @@ from query_api.adapters.clock import SystemClock
 from query_api.adapters.kafka import KafkaLog
 from query_api.adapters.watches import Watches
 from query_api.app import create_app
+from query_api.limits import Limits
+from query_api.metrics import Metrics
 from query_api.ports import Ports, Unavailable
 from schemas import registry
 from schemas.settings import Settings, from_environment, process_environment
@@ -29,12 +32,14 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
         LookupError: the schemas are not registered.
     """
     clock = SystemClock()
-    watches = Watches(clock)
+    watches, placements = Watches(clock), Watches(clock)
     async with AsyncExitStack() as opened:
         enter = opened.enter_async_context
         codec = opened.enter_context(closing(registry.connect(settings))).codec()
         log = await enter(kafka.open_log(settings, codec))
-        await enter(kafka.open_follower(settings, codec, watches))
+        admin = kafka.open_admin(settings)
+        await enter(kafka.open_follower(settings, admin, codec, watches, kafka.OUTCOMES))
+        await enter(kafka.open_follower(settings, admin, codec, placements, kafka.PLACEMENTS))
         store = postgres.Postgres(await enter(postgres.connect(settings.text("POSTGRES_DSN"))))
         live = redis.RedisViews(await enter(redis.connect(settings.text("REDIS_URL"))))
         history = clickhouse.ClickHouse(await enter(_clickhouse(settings)))
@@ -42,7 +47,6 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             await enter(market_data.connect(settings.text("MARKET_DATA_URL")))
         )
         schemas_client = await enter(httpx.AsyncClient(base_url=settings.text("REGISTRY_URL")))
-        admin = kafka.open_admin(settings)
         yield Ports(
             clock=clock,
             log=log,
@@ -52,6 +56,9 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             market_data=market,
             keys=store,
             registrations=store,
+            quotas=live,
+            samples=placements,
+            limits=Limits.of(settings),
             probes={
                 "postgres": store.ping,
                 "redis": live.ping,
@@ -61,6 +68,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
                 "registry": lambda: _ping(schemas_client),
             },
             lags=lambda: kafka.lags(admin),
+            queues={"watches": watches.__len__, "redis": live.pipe.__len__},
         )
 
 
@@ -98,11 +106,14 @@ class Service:
         except (Unavailable, LookupError) as error:
             await send({"type": "lifespan.startup.failed", "message": f"cannot start: {error}"})
             return
-        self._app = create_app(ports, process_environment().get(METRICS_FOLDER))
+        metrics = Metrics(process_environment().get(METRICS_FOLDER))
+        self._app = create_app(ports, metrics)
+        measuring = asyncio.create_task(metrics.keep_measuring())
         with suppress(Unavailable):  # known from now on, should PostgreSQL go away
             await ports.catalogue.get()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        measuring.cancel()
         await self._opened.aclose()
         await send({"type": "lifespan.shutdown.complete"})
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
 
 from query_api.bodies import NoQuery
 from query_api.ports import Ports, Principal
 from query_api.problems import FieldError
+from query_api.quotas import Kind
 
 PREFIX = "/api/v2"
 
@@ -36,6 +37,7 @@ class Call:
     """The body as it came, for rules over several fields."""
 
 
+Urgency = Literal["later", "usual", "now"]
 Handler = Callable[[Call], Awaitable[Answer]]
 Check = Callable[[Call, frozenset[str]], Awaitable[list[FieldError]]]
 """Rules over several fields or against the catalogue, given the fields that are wrong already."""
@@ -61,3 +63,12 @@ class Endpoint:
     """Statuses of problems beside those that every endpoint has."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Request headers that it reads, with what they mean."""
+    only_asks: bool = False
+    """Whether it changes nothing although it is not a GET."""
+    urgency: Urgency = "usual"
+    """When it is shed: what adds an order first, what takes risk away last."""
+
+    @property
+    def kind(self) -> Kind:
+        """Which quota it spends."""
+        return "reads" if self.only_asks or self.method == "GET" else "commands"

@@ -1,14 +1,16 @@
 """What Prometheus reads, with the names of the requirements."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from query_api.ports import Lag
 
+MEASURE_SECONDS = 1.0
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
@@ -34,11 +36,29 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+        self._refusals = Counter(
+            "gpubroker_api_refusals",
+            "requests answered with 429, by the problem's code",
+            ["code"],
+            registry=self.registry,
+        )
+        self._lengths = Gauge(
+            "gpubroker_api_queue_length",
+            "what waits in this service: requests in flight, orders before the log, appends that"
+            " it has not acknowledged, orders that the machines have not answered and the window"
+            " for both, watches, commands to Redis",
+            ["queue"],
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self.queues: Mapping[str, Callable[[], int]] = {}
+        """How long each queue is."""
         self._children: dict[tuple[str, str, int], Histogram] = {}
         self.looked_up = LookedUp()
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it."""
+        self.measure()
         return self._counted() + generate_latest(_registry_of(self.looked_up))
 
     def _counted(self) -> bytes:
@@ -51,6 +71,21 @@ class Metrics:
     def count_order(self, side: str) -> None:
         """Count an order that was put into the log."""
         self._orders[side].inc()
+
+    def count_refusal(self, code: str) -> None:
+        """Count a request that was too much."""
+        self._refusals.labels(code=code).inc()
+
+    def measure(self) -> None:
+        """Look how long the queues are."""
+        for name, length in self.queues.items():
+            self._lengths.labels(queue=name).set(length())
+
+    async def keep_measuring(self) -> None:
+        """Look now and again, as another process may be the one that is asked."""
+        while True:
+            self.measure()
+            await asyncio.sleep(MEASURE_SECONDS)
 
     def observe(self, method: str, path: str, status: int, seconds: float) -> None:
         """Count an answered request; the path is its template."""

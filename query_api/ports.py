@@ -5,10 +5,14 @@ Every port raises `Unavailable` when its server cannot be reached, and nothing e
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from query_api.backlog import Backlog, Samples
+from query_api.limits import LIMITS, Limits
+from query_api.quotas import Bucket, Grant
+from query_api.waiting_room import WaitingRoom
 from schemas.contract import Catalogue
 from schemas.views import Order
 
@@ -95,7 +99,7 @@ class Watch(Protocol):
 class Facts(Protocol):
     """Follows what machines answer."""
 
-    def watch(self, command_id: str) -> AbstractContextManager[Watch]:
+    def watch(self, command_id: str) -> AbstractAsyncContextManager[Watch]:
         """Watch a command; to be entered before the command is appended."""
         ...
 
@@ -117,6 +121,14 @@ class LiveViews(Protocol):
 
     async def nodes(self, node_ids: Sequence[str]) -> list[Row | None]:
         """The newest NodeChanged of each node, None where there is none."""
+        ...
+
+
+class Quotas(Protocol):
+    """Token buckets that all processes share."""
+
+    async def take(self, buckets: Sequence[Bucket], wanted: int) -> Grant:
+        """Take from all of them at once, as many as each has and at most what is wanted."""
         ...
 
 
@@ -307,6 +319,9 @@ class Ports:
     market_data: MarketData
     keys: Keys
     registrations: Registrations
+    quotas: Quotas
+    samples: Samples
+    limits: Limits = LIMITS
     probes: Mapping[str, "Probe"] = field(default_factory=dict)
     """A check of each server for /health, by the server's name."""
     lags: Callable[[], Awaitable[Sequence["Lag"]]] | None = None
@@ -317,10 +332,17 @@ class Ports:
     """Told when a key was revoked."""
     in_flight: Counter[str] = field(default_factory=Counter)
     """Commands of each account that are on their way into the log."""
+    queues: Mapping[str, Callable[[], int]] = field(default_factory=dict)
+    """How long the adapters' queues are, by name."""
     catalogue: Cached[Catalogue] = field(init=False)
+    backlog: Backlog = field(init=False)
+    room: WaitingRoom = field(init=False)
 
     def __post_init__(self) -> None:
         self.catalogue = Cached(self.registrations.catalogue, CATALOGUE_SECONDS, self.clock)
+        target_seconds = self.limits.target_seconds
+        self.backlog = Backlog(self.samples, self.clock.now_seconds, target_seconds)
+        self.room = WaitingRoom(self.backlog)
 
 
 class Probe(Protocol):

@@ -4,13 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
+from random import choice
 from typing import Any, NamedTuple
+
+from query_api.quotas import Policy
 
 CONTENT_TYPE = "application/problem+json"
 MAX_BYTES = 256 * 1024
 """The largest body that is read."""
 LONGEST_VALUE = 200
 """Characters of an offending value that are told back."""
+OVERLOADED_SECONDS = (1, 2, 3)
+"""Clients of an overloaded market are told to wait one of these, not all the same."""
 
 
 class FieldError(NamedTuple):
@@ -88,9 +93,31 @@ def invalid(errors: Sequence[FieldError]) -> Problem:
     )
 
 
+def rate_limited(policy: Policy, seconds: int, headers: Mapping[str, str]) -> Problem:
+    """429 of a key or account that asks more than its policy allows."""
+    detail = (
+        f"the policy {policy.name} allows {policy.quota} requests in {policy.window_seconds} s; "
+        f"there is another in {seconds} s at most"
+    )
+    return Problem(429, "RATE_LIMITED", detail, headers={"Retry-After": str(seconds), **headers})
+
+
+def overloaded(seconds: int | None = None) -> Problem:
+    """429 of a market that has as much to do as it can in time; nothing was asked of the log."""
+    seconds = seconds or choice(OVERLOADED_SECONDS)
+    detail = (
+        "the market is at its limit, so this was not taken and nothing was changed; "
+        f"send it again in {seconds} s"
+    )
+    return Problem(429, "OVERLOADED", detail, headers={"Retry-After": str(seconds)})
+
+
 def unavailable(dependency: str, detail: str = "") -> Problem:
     """503, naming the server that is missing."""
-    words = detail or f"{dependency} cannot be reached; nothing was changed by this request"
+    words = detail or (
+        f"{dependency} cannot be reached or does not answer in time; "
+        "nothing was changed by this request"
+    )
     return Problem(503, "DEPENDENCY_UNAVAILABLE", words, headers={"Retry-After": "1"})
 
 

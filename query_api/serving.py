@@ -3,6 +3,9 @@
 import logging
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
+from random import choice
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
@@ -12,11 +15,14 @@ from query_api.auth import Authenticator, authorize
 from query_api.bodies import errors_of
 from query_api.endpoint import Answer, Call, Endpoint
 from query_api.metrics import Metrics
+from query_api.overload import Gate
 from query_api.ports import OutcomeUnknown, Ports, Unavailable
 from query_api.problems import FieldError, Problem
+from query_api.rate_limits import RateLimiter
 
 LOG = logging.getLogger(__name__)
 JSON = "application/json"
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Sent(Protocol):
@@ -54,39 +60,65 @@ class Server:
         self._ports = ports
         self._metrics = metrics
         self._authenticator = Authenticator(ports.keys, ports.clock)
+        self._rates = RateLimiter(ports.quotas, ports.limits.policies, ports.clock)
+        self._gate = Gate(ports.room, ports.limits.most_in_flight)
+        self._shed = [refused(problems.overloaded(each)) for each in problems.OVERLOADED_SECONDS]
+        """Written beforehand: refusing must be cheap when there is too much to do."""
+        metrics.queues = {
+            "requests": lambda: self._gate.in_flight,
+            "appends": lambda: ports.backlog.sending,
+            "orders": lambda: ports.backlog.waiting,
+            "waiting_room": lambda: len(ports.room),
+            "window": lambda: int(ports.backlog.window),
+            **ports.queues,
+        }
         ports.on_order = metrics.count_order
         ports.on_revocation = self._authenticator.forget
 
     async def serve(self, endpoint: Endpoint, path: Mapping[str, str], sent: Sent) -> Reply:
         """The reply to a request; nothing is raised."""
+        if not self._gate.enter(endpoint.urgency):
+            self._metrics.count_refusal("OVERLOADED")
+            return choice(self._shed)
         started = time.perf_counter()
+        standing: dict[str, str] = {}
         try:
-            reply = told(await self._answer(endpoint, path, sent))
+            reply = told(await self._answer(endpoint, path, sent, standing), standing)
         except Exception as error:
-            reply = refused(problem_of(error))
+            reply = self._refused(problem_of(error), standing)
+        finally:
+            self._gate.leave()
         seconds = time.perf_counter() - started
         self._metrics.observe(endpoint.method, endpoint.path, reply.status, seconds)
         return reply
 
-    async def _answer(self, endpoint: Endpoint, path: Mapping[str, str], sent: Sent) -> Answer:
+    def _refused(self, problem: Problem, standing: Mapping[str, str]) -> Reply:
+        if problem.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._metrics.count_refusal(problem.code)
+        return refused(problem, standing)
+
+    async def _answer(
+        self, endpoint: Endpoint, path: Mapping[str, str], sent: Sent, standing: dict[str, str]
+    ) -> Answer:
+        """The answer; the standing is filled with what the key may still ask."""
         headers = sent.headers
         principal = await self._authenticator.principal(headers.get("authorization"))
+        standing |= await self._rates.spend(principal, endpoint.kind)
         authorize(endpoint, principal)
         call = Call(self._ports, principal, path, headers)
         await _read(call, endpoint, sent)
         return await endpoint.handle(call)
 
 
-def told(answer: Answer) -> Reply:
+def told(answer: Answer, standing: Mapping[str, str]) -> Reply:
     """An answer as it goes back."""
-    return Reply(
-        answer.status, {"Content-Type": JSON, **answer.headers}, json_body.write(answer.body)
-    )
+    headers = {"Content-Type": JSON, **standing, **answer.headers}
+    return Reply(answer.status, headers, json_body.write(answer.body))
 
 
-def refused(problem: Problem) -> Reply:
+def refused(problem: Problem, standing: Mapping[str, str] = NO_HEADERS) -> Reply:
     """A refusal as it goes back."""
-    headers = {"Content-Type": problems.CONTENT_TYPE, **(problem.headers or {})}
+    headers = {"Content-Type": problems.CONTENT_TYPE, **standing, **(problem.headers or {})}
     return Reply(problem.status, headers, json_body.write(problem.body()))
 
 

@@ -80,6 +80,21 @@ TABLE = (
     Setting("MARKET_DATA_URL", "market data service", example="http://127.0.0.1:28060"),
     # How the parts behave.
     Setting("API_WORKERS", "uvicorn processes of the API", default="1"),
+    Setting("API_MAX_IN_FLIGHT", "requests at once in one process of the API", default="2000"),
+    Setting(
+        "OVERLOAD_TARGET_MS",
+        "ms from log to fact, beyond which orders are refused while they queue up",
+        default="200",
+    ),
+    Setting("RATE_KEY_COMMANDS", "commands a second of one API key", default="500"),
+    Setting("RATE_KEY_READS", "reads a second of one API key", default="500"),
+    Setting("RATE_ACCOUNT_COMMANDS", "commands a second of one account", default="1000"),
+    Setting("RATE_ACCOUNT_READS", "reads a second of one account", default="1000"),
+    Setting(
+        "RATE_WINDOW_SECONDS",
+        "seconds over which these rates hold; so many seconds' worth may come at once",
+        default="10",
+    ),
     Setting("PARALLELISM", "parallel subtasks of each Flink job", default="1"),
     Setting("CHECKPOINT_INTERVAL_MS", "time between Flink checkpoints, ms", default="10000"),
     Setting("REPLICATION", "replication factor of topics", default="1"),
@@ -120,6 +135,10 @@ class Settings:
         """The setting as a whole number that is not negative."""
         return self._read(name, _whole_number, "a whole number that is not negative")
 
+    def positive(self, name: str) -> int:
+        """The setting as a whole number above 0."""
+        return self._read(name, _positive_number, "a whole number above 0")
+
     def port(self, name: str) -> int:
         """The setting as a TCP port."""
         return self._read(name, _port, "a port from 1 to 65535")
@@ -149,6 +168,13 @@ class Settings:
 def _whole_number(text: str) -> int:
     number = int(text)
     if number < 0:
+        raise ValueError(text)
+    return number
+
+
+def _positive_number(text: str) -> int:
+    number = int(text)
+    if number < 1:
         raise ValueError(text)
     return number
 

@@ -9,7 +9,11 @@ import httpx
 from query_api.ports import OrderFilter, Row, Unavailable
 from schemas.views import Order
 
+QUERY_SECONDS = 4
+"""How long the server works on a query; none of ours should come near."""
 TIMEOUT_SECONDS = 5.0
+_TOO_SLOW = ("159", "202")
+"""ClickHouse's codes TIMEOUT_EXCEEDED and TOO_MANY_SIMULTANEOUS_QUERIES."""
 
 
 class ClickHouse:
@@ -81,7 +85,7 @@ class ClickHouse:
             )
         except httpx.TransportError as error:
             raise Unavailable("clickhouse") from error
-        if reply.status_code in (502, 503, 504):
+        if reply.status_code in (502, 503, 504) or _is_too_slow(reply):
             raise Unavailable("clickhouse")
         if reply.status_code != 200:
             raise RuntimeError(f"ClickHouse refused a query: {reply.text[:500]}")
@@ -95,6 +99,10 @@ def connect(url: str, user: str, password: str) -> httpx.AsyncClient:
         headers={"X-ClickHouse-User": user, "X-ClickHouse-Key": password},
         timeout=TIMEOUT_SECONDS,
     )
+
+
+def _is_too_slow(reply: httpx.Response) -> bool:
+    return reply.headers.get("X-ClickHouse-Exception-Code") in _TOO_SLOW
 
 
 def _where(wanted: OrderFilter) -> tuple[str, dict[str, Any]]:
@@ -119,7 +127,10 @@ def _order(row: Row) -> Order:
     return cast(Order, row)
 
 
-_SETTINGS = {"output_format_json_quote_64bit_integers": "0"}
+_SETTINGS = {
+    "output_format_json_quote_64bit_integers": "0",
+    "max_execution_time": str(QUERY_SECONDS),
+}
 _LAST_SEQ = 2**63 - 1
 _ORDER = (
     "order_id, account_id, type AS side, book_id, quantity, price_micros, duration_seconds, "

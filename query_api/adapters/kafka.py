@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from confluent_kafka import (
     Consumer,
@@ -32,15 +33,41 @@ START_SECONDS = 30.0
 ADMIN_SECONDS = 1.0
 POLL_SECONDS = 0.2
 IDLE_SECONDS = 0.02
-"""How long the follower collects records while nobody waits for one."""
-BUSY_SECONDS = 0.002
-"""And while somebody does."""
-_FOLLOWED = {
-    ACCOUNTS_COMMANDS: None,
-    FACT_TOPICS["order_rejected"]: "order_rejected",
-    FACT_TOPICS["book_status"]: "book_status",
-}
-"""Topics with answers to commands, and the kind of their facts; None is told by the record."""
+"""How long a follower collects records while nobody waits for one."""
+QUIET_SECONDS = 5.0
+"""How long nobody must have watched before a follower falls asleep."""
+WAKE_SECONDS = 1.5
+"""How long a watch waits for its follower to be awake."""
+MAX_APPENDING = 20_000
+"""Records that the producer holds; beyond that the log counts as away."""
+
+
+class Followed(NamedTuple):
+    """What a follower follows."""
+
+    kinds: Mapping[str, str | None]
+    """Topics, and the kind of their facts; None is told by the record."""
+    collect_seconds: float
+    """How long it collects records while somebody waits for one."""
+
+
+OUTCOMES = Followed(
+    {
+        ACCOUNTS_COMMANDS: None,
+        FACT_TOPICS["order_rejected"]: "order_rejected",
+        FACT_TOPICS["book_status"]: "book_status",
+    },
+    0.002,
+)
+"""Answers to commands, for who waits for them."""
+PLACEMENTS = Followed(
+    {
+        FACT_TOPICS["order_created"]: "order_created",
+        FACT_TOPICS["order_rejected"]: "order_rejected",
+    },
+    0.01,
+)
+"""What becomes of a placed order first, for measuring how long that takes."""
 
 
 class KafkaLog:
@@ -105,18 +132,55 @@ class KafkaLog:
 
 
 class Follower:
-    """Hands facts to the watches: a consumer without a group, from the end at start on.
+    """Hands facts to the watches: a consumer without a group that sleeps while nobody watches.
 
-    A record is decoded only if it holds the id of a command that somebody watches, so an idle
-    follower costs next to nothing.
+    A record is decoded only if it holds the id of a command that somebody watches. After
+    `QUIET_SECONDS` without a watch nothing is fetched any more; the next one wakes the follower,
+    which begins at the end that the log then has. A command that is sent after that is not missed.
     """
 
-    def __init__(self, consumer: Consumer, codec: Codec, watches: Watches) -> None:
+    def __init__(
+        self,
+        consumer: Consumer,
+        ends: Callable[[], list[TopicPartition]],
+        codec: Codec,
+        watches: Watches,
+        followed: Followed,
+    ) -> None:
         self._consumer = consumer
-        self._decoders = {topic: codec.decoder(topic) for topic in _FOLLOWED}
+        self._ends = ends
+        self._kinds = followed.kinds
+        self._collect_seconds = followed.collect_seconds
+        self._decoders = {topic: codec.decoder(topic) for topic in followed.kinds}
         self._watches = watches
         self._loop = asyncio.get_running_loop()
         self._is_open = True
+        self._lock = threading.Lock()
+        self._is_awake = False
+        self._wanted = threading.Event()
+        """Somebody waits for it to be awake."""
+        self._waiting: list[asyncio.Future[None]] = []
+        self._wanted_at_seconds = 0.0
+        watches.source = self
+
+    def is_awake(self) -> bool:
+        with self._lock:
+            if not self._is_awake:
+                self._wanted.set()
+            return self._is_awake
+
+    async def awake(self) -> None:
+        waiting = self._loop.create_future()
+        with self._lock:
+            if self._is_awake:
+                return
+            self._waiting.append(waiting)
+            self._wanted.set()
+        try:
+            async with asyncio.timeout(WAKE_SECONDS):
+                await waiting
+        except TimeoutError:
+            raise Unavailable("kafka") from None
 
     def start(self) -> None:
         """Begin at the present end of every partition; blocks until that is known.
@@ -124,44 +188,75 @@ class Follower:
         Raises:
             Unavailable: the broker did not say.
         """
-        places = [
-            TopicPartition(topic, partition)
-            for topic in _FOLLOWED
-            for partition in range(contract.topics()[topic].partitions)
-        ]
-        try:
-            for place in places:
-                ends = self._consumer.get_watermark_offsets(place, timeout=START_SECONDS)
-                place.offset = ends[1]
-            self._consumer.assign(places)
-        except (KafkaException, TypeError) as error:
-            raise Unavailable("kafka") from error
+        deadline = time.monotonic() + START_SECONDS
+        while not self._wake():
+            if time.monotonic() > deadline:
+                raise Unavailable("kafka")
 
     def run(self) -> None:
         """Follow until closed; in a thread of its own."""
         while self._is_open:
-            seconds = BUSY_SECONDS if self._watches.wanted() else IDLE_SECONDS
-            messages = self._consumer.consume(500, seconds)
-            wanted = [command_id.encode() for command_id in self._watches.wanted()]
-            for message in messages if wanted else ():
-                value = message.value()
-                if value and any(command_id in value for command_id in wanted):
-                    self._tell(message.topic() or "", value)
+            if self._is_awake:
+                self._follow()
+                self._doze()
+            elif self._wanted.wait(POLL_SECONDS):
+                self._wake()
         self._consumer.close()
 
     def close(self) -> None:
         """Let the thread end."""
         self._is_open = False
 
+    def _wake(self) -> bool:
+        """Follow from the present ends on; False if the broker did not say where they are."""
+        try:
+            self._consumer.assign(self._ends())
+        except KafkaException:
+            time.sleep(POLL_SECONDS)
+            return False
+        with self._lock:
+            self._is_awake = True
+            waiting, self._waiting = self._waiting, []
+            self._wanted.clear()
+        self._wanted_at_seconds = time.monotonic()
+        self._loop.call_soon_threadsafe(_settle, waiting)
+        return True
+
+    def _follow(self) -> None:
+        seconds = self._collect_seconds if self._watches.wanted() else IDLE_SECONDS
+        messages = self._consumer.consume(500, seconds)
+        wanted = [command_id.encode() for command_id in self._watches.wanted()]
+        for message in messages if wanted else ():
+            value = message.value()
+            if value and any(command_id in value for command_id in wanted):
+                self._tell(message.topic() or "", value)
+
+    def _doze(self) -> None:
+        """Fall asleep if nobody has watched for a while."""
+        now = time.monotonic()
+        with self._lock:
+            if self._watches.wanted():
+                self._wanted_at_seconds = now
+            elif now - self._wanted_at_seconds > QUIET_SECONDS:
+                self._is_awake = False
+        if not self._is_awake:
+            self._consumer.unassign()
+
     def _tell(self, topic: str, value: bytes) -> None:
         try:
             record = self._decoders[topic](value)
         except (KeyError, UnreadableRecord, SchemaUnavailable):
             return  # its machine sets it aside, or waits for the registry; it answers nobody now
-        kind = _FOLLOWED[topic] or str(record["kind"])
-        fact = record if _FOLLOWED[topic] else record[kind]
+        kind = self._kinds[topic] or str(record["kind"])
+        fact = record if self._kinds[topic] else record[kind]
         if fact and kind in FACT_TOPICS:
             self._loop.call_soon_threadsafe(self._watches.tell, kind, fact)
+
+
+def _settle(waiting: list["asyncio.Future[None]"]) -> None:
+    for each in waiting:
+        if not each.done():
+            each.set_result(None)
 
 
 @asynccontextmanager
@@ -176,7 +271,7 @@ async def open_log(settings: Settings, codec: Codec, **more: Any) -> AsyncIterat
 
 @asynccontextmanager
 async def open_follower(
-    settings: Settings, codec: Codec, watches: Watches
+    settings: Settings, admin: AdminClient, codec: Codec, watches: Watches, followed: Followed
 ) -> AsyncIterator[Follower]:
     """A follower that misses nothing from now on."""
     consumer = Consumer(
@@ -191,10 +286,30 @@ async def open_follower(
             "queued.max.messages.kbytes": 16_384,
         }
     )
-    follower = Follower(consumer, codec, watches)
+    ends = partial(_ends, admin, list(followed.kinds))
+    follower = Follower(consumer, ends, codec, watches, followed)
     await asyncio.to_thread(follower.start)
     async with _in_thread(follower, "follower"):
         yield follower
+
+
+def _ends(admin: AdminClient, topics: Sequence[str]) -> list[TopicPartition]:
+    """The present end of every partition.
+
+    Raises:
+        KafkaException: the broker did not say.
+    """
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    places = [
+        TopicPartition(topic, partition)
+        for topic in topics
+        for partition in range(contract.topics()[topic].partitions)
+    ]
+    told = admin.list_offsets(dict.fromkeys(places, latest), request_timeout=ADMIN_SECONDS)
+    return [
+        TopicPartition(place.topic, place.partition, end.result().offset)
+        for place, end in told.items()
+    ]
 
 
 def _warm(producer: Producer) -> None:
@@ -260,6 +375,7 @@ def _producer(settings: Settings) -> dict[str, Any]:
         "enable.idempotence": True,
         "acks": "all",
         "linger.ms": 5,
+        "queue.buffering.max.messages": MAX_APPENDING,
         # What was called unknown may still be appended for a while, never forever.
         "message.timeout.ms": 10_000,
     }

@@ -29,6 +29,7 @@ from query_api.ports import (
     Slice,
     Unavailable,
 )
+from query_api.quotas import LocalQuotas
 from schemas import contract, views
 from schemas.contract import Catalogue
 from schemas.names import ACCOUNTS_COMMANDS
@@ -67,7 +68,7 @@ class MemoryMarket:
         """Servers that cannot be reached."""
         self.held_back = False
         """Whether commands wait in the log instead of being applied."""
-        self.watches = Watches(clock)
+        self.watches, self.placements = Watches(clock), Watches(clock)
         self.rows: dict[str, dict[str, str]] = defaultdict(dict)
         self.trades: list[Row] = []
         self._node_facts: dict[str, Row] = {}
@@ -105,6 +106,8 @@ class MemoryMarket:
     # The views
 
     def _project(self, kind: str, fact: Row) -> None:
+        if kind in ("order_created", "order_rejected"):
+            self.placements.tell(kind, fact)
         if kind in ("order_rejected", "book_status"):
             self.watches.tell(kind, fact)
         if kind == "node_changed":
@@ -407,6 +410,8 @@ def memory_ports(clock: MemoryClock | None = None) -> tuple[Ports, MemoryMarket,
         market_data=MemoryMarketData(market),
         keys=registry,
         registrations=registry,
+        quotas=LocalQuotas(market.clock.now_seconds),
+        samples=market.placements,
         probes={server: lambda server=server: probe(server) for server in servers},
     )
     return ports, market, registry

@@ -21,6 +21,9 @@ from schemas.contract import Catalogue
 CHANNEL = "outbox"
 """Where the relay listens."""
 TIMEOUT_SECONDS = 2.0
+"""How long connecting, or waiting for a connection of the pool, may take."""
+QUERY_SECONDS = 5.0
+"""How long a statement may take before it is cancelled."""
 Connection = Any
 """An asyncpg connection, of a pool or alone."""
 
@@ -285,7 +288,11 @@ class Postgres:
 def connect(dsn: str, *, connections: int = 8) -> "asyncpg.Pool[Any]":
     """A pool that connects when it is first used; to be entered."""
     return asyncpg.create_pool(
-        dsn, min_size=0, max_size=connections, timeout=TIMEOUT_SECONDS, command_timeout=5.0
+        dsn,
+        min_size=0,
+        max_size=connections,
+        timeout=TIMEOUT_SECONDS,
+        command_timeout=QUERY_SECONDS,
     )
 
 

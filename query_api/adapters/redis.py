@@ -12,20 +12,49 @@ from redis.exceptions import NoScriptError, RedisError
 from query_api.adapters.redis_pipe import Pipe, pack
 from query_api.adapters.rows import DIGEST_FIELDS, digest_in
 from query_api.ports import Row, Unavailable
+from query_api.quotas import Bucket, Grant
 from schemas import views
 
 TIMEOUT_SECONDS = 0.5
+TAKE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local tokens, wait, each, ahead, free = tonumber(ARGV[1]), 0, {}, {}, {}
+for i, key in ipairs(KEYS) do
+    local window = tonumber(ARGV[2 * i + 1])
+    each[i] = window / tonumber(ARGV[2 * i])
+    ahead[i] = math.max(tonumber(redis.call('GET', key) or 0) - now, 0)
+    free[i] = math.floor((window - ahead[i]) / each[i] + 0.000001)
+    tokens = math.min(tokens, free[i])
+    wait = math.max(wait, ahead[i] + each[i] - window)
+end
+local told = {tokens, math.ceil(wait)}
+for i, key in ipairs(KEYS) do
+    if tokens > 0 then
+        local whole = ahead[i] + tokens * each[i]
+        redis.call('SET', key, string.format('%.0f', now + whole), 'PX', math.ceil(whole / 1000))
+    end
+    told[i + 2] = free[i] - tokens
+end
+return told
+"""
+"""Lua. KEYS: buckets. ARGV: tokens wanted, then quota and window (microseconds) of each.
+
+Of each bucket the time is kept at which it is whole again (GCRA), by Redis's clock; a whole one is
+not kept at all. Answers tokens taken, microseconds until there is one, and what is left in each.
+"""
 _PLACE = sha1(views.PLACE.encode(), usedforsecurity=False).hexdigest()
+_TAKE = sha1(TAKE.encode(), usedforsecurity=False).hexdigest()
 AWAY_SECONDS = 1.0
 """How long it is not asked again after it could not be reached."""
 
 
 class RedisViews:
-    """The port `LiveViews`."""
+    """The ports `LiveViews` and `Quotas`."""
 
     def __init__(self, client: Redis) -> None:
         self._client = client
-        self._pipe = Pipe(client)
+        self.pipe = Pipe(client)
         self._away_until_seconds = 0.0
 
     async def ping(self) -> None:
@@ -41,18 +70,25 @@ class RedisViews:
 
     async def digest(self, order_id: str, forgotten: str) -> str | None:
         command = pack("HMGET", views.order_key(order_id), *DIGEST_FIELDS)
-        values = await self._ask(lambda: self._pipe.ask(command))
+        values = await self._ask(lambda: self.pipe.ask(command))
         return digest_in(dict(zip(DIGEST_FIELDS, values, strict=True)), forgotten)
 
     async def place(self, order_id: str, forgotten: str, row: Mapping[str, str]) -> None:
         words = ("1", views.order_key(order_id), forgotten, *chain.from_iterable(row.items()))
-        await self._ask(lambda: self._run_place(words))
+        await self._ask(lambda: self._run(_PLACE, views.PLACE, words))
 
-    async def _run_place(self, words: Sequence[str]) -> None:
+    async def take(self, buckets: Sequence[Bucket], wanted: int) -> Grant:
+        names = [bucket.name for bucket in buckets]
+        sizes = [_size(bucket) for bucket in buckets]
+        words = (str(len(names)), *names, str(wanted), *chain.from_iterable(sizes))
+        tokens, wait_micros, *left = await self._ask(lambda: self._run(_TAKE, TAKE, words))
+        return Grant(tokens, tuple(left), wait_micros / 1_000_000 if not tokens else 0.0)
+
+    async def _run(self, sha: str, script: str, words: Sequence[str]) -> Any:
         try:
-            await self._pipe.ask(pack("EVALSHA", _PLACE, *words))
+            return await self.pipe.ask(pack("EVALSHA", sha, *words))
         except NoScriptError:
-            await self._pipe.ask(pack("EVAL", views.PLACE, *words))
+            return await self.pipe.ask(pack("EVAL", script, *words))
 
     async def nodes(self, node_ids: Sequence[str]) -> list[Row | None]:
         rows = await self._rows([views.node_key(node_id) for node_id in node_ids])
@@ -75,6 +111,11 @@ class RedisViews:
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until_seconds = time.monotonic() + AWAY_SECONDS
             raise Unavailable("redis") from error
+
+
+def _size(bucket: Bucket) -> tuple[str, str]:
+    """Quota and window, microseconds, as `TAKE` reads them."""
+    return str(bucket.policy.quota), str(bucket.policy.window_seconds * 1_000_000)
 
 
 def connect(url: str) -> Redis:

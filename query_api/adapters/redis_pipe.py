@@ -13,6 +13,9 @@ from redis.asyncio.connection import Connection
 from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import RedisError, ResponseError
 
+MAX_WAITING = 10_000
+"""Commands that may wait for those before them; a Redis that is that slow counts as away."""
+
 
 class Pipe:
     """One connection of a client, shared by everybody who asks."""
@@ -22,12 +25,18 @@ class Pipe:
         self._waiting: list[tuple[bytes, asyncio.Future[Any]]] = []
         self._sender: asyncio.Task[None] | None = None
 
+    def __len__(self) -> int:
+        """Commands that are not sent yet."""
+        return len(self._waiting)
+
     async def ask(self, command: bytes) -> Any:
         """The answer to a packed command.
 
         Raises:
             RedisError, OSError, TimeoutError: it cannot be had.
         """
+        if len(self._waiting) >= MAX_WAITING:
+            raise Disconnected(f"{MAX_WAITING} commands are waiting to be sent")
         answer = asyncio.get_running_loop().create_future()
         self._waiting.append((command, answer))
         if self._sender is None or self._sender.done():

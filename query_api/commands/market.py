@@ -27,7 +27,7 @@ async def match_book(call: Call) -> Answer:
         "source_seq": 0,
         "tick": {"want_hash": False},
     }
-    with call.ports.facts.watch(command_id) as watch:
+    async with call.ports.facts.watch(command_id) as watch:
         await call.ports.log.append(BOOKS_COMMANDS, body.book_id, tick)
         status, closed = await _gather(call, watch)
     if status is None:

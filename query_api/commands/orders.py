@@ -13,6 +13,7 @@ from query_api.endpoint import PREFIX, Answer, Call, Endpoint
 from query_api.ports import Unavailable, Watch
 from query_api.problems import FieldError, Problem
 from query_api.queries.orders import find_own_order, wanted_order_id
+from query_api.waiting_room import Full
 from schemas import views
 from schemas.names import ACCOUNTS_COMMANDS
 from schemas.views import Order
@@ -27,7 +28,7 @@ ANSWER_SECONDS = 2.0
 """How long a cancel or amend waits for the market's word."""
 REFUSAL_SECONDS = 0.5
 """How long the refusal of a reused key may take, when a view tells another order under it."""
-MAX_IN_FLIGHT = 5_000
+MAX_IN_FLIGHT = 500
 """Commands of one account on their way into the log; beyond that it is told to slow down."""
 _DEFAULTS = {"bid": "GTD", "ask": "GTC"}
 _AT_ONCE = ("IOC", "FOK")
@@ -154,7 +155,7 @@ async def _place_and_wait(
 ) -> Answer:
     command_id = str(uuid4())
     applied = {"Preference-Applied": f"wait={seconds:.0f}"}
-    with call.ports.facts.watch(command_id) as watch:
+    async with call.ports.facts.watch(command_id) as watch:
         await _append_order(call, order, command_id, now_ms)
         decided = await _decision(call, order, watch, seconds, is_repeat)
     if decided is not None:
@@ -206,7 +207,11 @@ def _refuse_if_reused(watch: Watch) -> None:
 
 async def _append_order(call: Call, order: Mapping[str, Any], command_id: str, now_ms: int) -> None:
     """Append it, and then show it as pending: without Redis it is in the log all the same."""
-    await _append(call, "place_order", order, command_id)
+    try:
+        async with call.ports.room.order(command_id):
+            await _append(call, "place_order", order, command_id)
+    except Full:
+        raise problems.overloaded() from None
     call.ports.on_order(order["side"])
     row = views.pending_row(call.principal.account_id, order, now_ms)
     with suppress(Unavailable):
@@ -297,7 +302,7 @@ async def _change(call: Call, kind: str, body: Mapping[str, Any]) -> Answer:
     """Append a cancel or amend and wait for the market's word about it."""
     order_id = wanted_order_id(call)
     command_id = str(uuid4())
-    with call.ports.facts.watch(command_id) as watch:
+    async with call.ports.facts.watch(command_id) as watch:
         await _append(call, kind, {"order_id": order_id, **body}, command_id)
         code, detail = await _outcome(call, watch, order_id)
     if code == "ORDER_NOT_OPEN" and await find_own_order(call, order_id) is None:
@@ -391,7 +396,8 @@ ENDPOINTS = (
         {200: answers.ToldOrder, 202: answers.PlacedOrder},
         body=PlaceOrder,
         check=check_order,
-        refusals=(409, 429),
+        refusals=(409,),
+        urgency="later",
         headers={
             "Idempotency-Key": "the client's key of this order: sent again, it is the same order",
             "Prefer": "wait=N: answer with the decision, waiting at most N (up to 5) seconds",
@@ -405,7 +411,8 @@ ENDPOINTS = (
         "orders:write",
         _CHANGED,
         body=AmendOrder,
-        refusals=(404, 409, 429),
+        refusals=(404, 409),
+        urgency="now",
     ),
     Endpoint(
         "DELETE",
@@ -414,6 +421,7 @@ ENDPOINTS = (
         "Cancel an order",
         "orders:write",
         _CHANGED,
-        refusals=(404, 409, 429),
+        refusals=(404, 409),
+        urgency="now",
     ),
 )

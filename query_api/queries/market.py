@@ -108,6 +108,7 @@ ENDPOINTS = (
         {200: answers.Preview},
         body=PlaceOrder,
         check=check_order,
+        only_asks=True,
     ),
     Endpoint(
         "GET",

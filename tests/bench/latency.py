@@ -23,7 +23,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,45 @@ async def measure(opened: Session, options: argparse.Namespace) -> list[Result]:
         pool.close()
 
 
+@dataclass(slots=True)
+class Phase:
+    """One rate for so long, and what became of its orders."""
+
+    rate: int
+    asks: float
+    """Share of the orders that are asks."""
+    seconds: float
+    bid_ids: Sequence[str]
+    """Of each order; empty for an ask."""
+    outcomes: Sequence[Outcome]
+    cpu_percent: dict[str, float]
+    accepted: dict[str, Outcome] = field(init=False)
+    traded_at: dict[str, float] = field(default_factory=dict)
+    fates: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        sent = zip(self.bid_ids, self.outcomes, strict=True)
+        self.accepted = {bid: each for bid, each in sent if bid and _is_accepted(each)}
+
+    @property
+    def accepted_asks(self) -> int:
+        """How many asks are in the log."""
+        return sum(map(_is_accepted, self.outcomes)) - len(self.accepted)
+
+    def told(self) -> Result:
+        """Its figures."""
+        trades_ms = [(at - self.accepted[bid].due) * 1000 for bid, at in self.traded_at.items()]
+        return result(
+            self.rate,
+            self.asks,
+            self.seconds,
+            self.outcomes,
+            trades_ms,
+            self.fates,
+            self.cpu_percent,
+        )
+
+
 class Market:
     """The accounts of a run, and what they send."""
 
@@ -165,28 +204,35 @@ class Market:
 
     async def run(self, rate: int, seconds: float) -> Result:
         """Orders at this rate for so long, and what became of them."""
-        self._runs += 1
-        count = int(rate * seconds)
-        asks = {number for number in range(count) if self._is_ask(number)}
-        orders = [("", self._ask(1)) if n in asks else self._bid(n) for n in range(count)]
-        _say(f"{rate} orders/s for {seconds:g} s")
+        [result] = await self.run_phases([(rate, seconds)])
+        return result.told()
+
+    async def run_phases(self, phases: Sequence[tuple[int, float]]) -> list[Phase]:
+        """Several rates without a pause between them."""
         pipe, recorder = _record_trades(self._opened.settings)
+        run = [await self._send_phase(rate, seconds) for rate, seconds in phases]
+        accepted = set().union(*(phase.accepted for phase in run))
+        traded_at = await _traded(pipe, recorder, accepted)
+        for phase in run:
+            phase.traded_at = {key: at for key, at in traded_at.items() if key in phase.accepted}
+            phase.fates = self._fates(phase)
+        run[-1].fates["lost"] += await self._lost_asks(sum(phase.accepted_asks for phase in run))
+        return run
+
+    async def _send_phase(self, rate: int, seconds: float) -> Phase:
+        self._runs += 1
+        orders = [self._order(number) for number in range(int(rate * seconds))]
+        _say(f"{rate} orders/s for {seconds:g} s")
         before, began = cpu_seconds(self._opened.settings), time.monotonic()
         outcomes = await send_on_schedule(self._pool, [sent for _, sent in orders], rate)
         after, ended = cpu_seconds(self._opened.settings), time.monotonic()
-        accepted = {
-            number: outcome
-            for number, outcome in enumerate(outcomes)
-            if 200 <= outcome.status < 300
-        }
-        bids = {orders[number][0]: number for number in accepted if number not in asks}
-        traded_at = await _traded(pipe, recorder, bids.keys())
-        untraded = [(bid, self._buyer(n)) for bid, n in bids.items() if bid not in traded_at]
-        fates = self._fates(untraded)
-        fates["lost"] += await self._lost_asks(len(accepted) - len(bids))
-        trades_ms = [(at - accepted[bids[bid]].due) * 1000 for bid, at in traded_at.items()]
+        bid_ids = [bid_id for bid_id, _ in orders]
         cpu_percent = load(before, after, ended - began)
-        return result(rate, self._asks, seconds, outcomes, trades_ms, fates, cpu_percent)
+        return Phase(rate, self._asks, seconds, bid_ids, outcomes, cpu_percent)
+
+    def _order(self, number: int) -> tuple[str, bytes]:
+        """The next order of a run: a bid's id and its request, or an ask's request alone."""
+        return ("", self._ask(1)) if self._is_ask(number) else self._bid(number)
 
     def _open(self, admin: Client, role: str, number: int) -> Party:
         name = f"bench {self._name} {role} {number}"
@@ -275,9 +321,13 @@ class Market:
                 return missing
             await asyncio.sleep(1)
 
-    def _fates(self, bids: Sequence[tuple[str, Party]]) -> Counter[str]:
+    def _fates(self, phase: Phase) -> Counter[str]:
         """What the API says of accepted orders whose trade was not seen."""
-        return Counter(self._fate(bid_id, buyer) for bid_id, buyer in bids)
+        return Counter(
+            self._fate(bid_id, self._buyer(number))
+            for number, bid_id in enumerate(phase.bid_ids)
+            if bid_id in phase.accepted and bid_id not in phase.traded_at
+        )
 
     def _fate(self, bid_id: str, buyer: Party) -> str:
         with Client(self._url, buyer.key) as client:
@@ -299,8 +349,8 @@ def result(
     cpu_percent: dict[str, float],
 ) -> Result:
     """The figures of one run; every latency counts from when the order was due."""
-    accepted = [each for each in outcomes if 200 <= each.status < 300]
-    refused = [each for each in outcomes if not 200 <= each.status < 300]
+    accepted = [each for each in outcomes if _is_accepted(each)]
+    refused = [each for each in outcomes if not _is_accepted(each)]
     api_ms = [(each.done - each.due) * 1000 for each in accepted]
     return Result(
         rate=rate,
@@ -420,6 +470,10 @@ async def _traded(
     pipe.send("stop")
     recorder.join(5)
     return {bid_id: at for bid_id, at in seen.items() if bid_id in wanted}
+
+
+def _is_accepted(outcome: Outcome) -> bool:
+    return 200 <= outcome.status < 300
 
 
 def _seller(number: int) -> int:

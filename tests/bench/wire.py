@@ -196,11 +196,15 @@ async def open_pool(url: str, connections: int) -> Pool:
 
 
 async def send_all(pool: Pool, requests: Sequence[bytes], seconds: float = 300.0) -> list[Outcome]:
-    """As fast as the connections allow (closed loop), for preparations."""
+    """As fast as the connections and the market allow (closed loop), for preparations."""
     outcomes = [Outcome(time.monotonic()) for _ in requests]
-    for each, outcome in zip(requests, outcomes, strict=True):
-        pool.submit(each, outcome)
-    await pool.drained(seconds)
+    left = list(range(len(requests)))
+    while left:
+        for index in left:
+            pool.submit(requests[index], outcomes[index])
+        await pool.drained(seconds)
+        left = [index for index in left if outcomes[index].status in (429, 503)]
+        await asyncio.sleep(0.2 if left else 0)
     return outcomes
 
 

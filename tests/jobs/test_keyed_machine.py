@@ -289,7 +289,7 @@ def test_a_key_that_is_no_machines_id_is_a_dead_letter(job: MachineJob, key: str
     function.open(flink)
     flink.key = key
     value = CODEC.encoder(job.log)(command("tick"))
-    ((topic, _, letter),) = read(function.process_element(Row(value, NOW_MS, 3, 4), flink))
+    ((topic, _, letter),) = read(function.process_element(Row(key, value, NOW_MS, 3, 4), flink))
     assert topic == names.DEAD_LETTERS
     assert "the key must be" in letter["reason"]
     assert flink.rows.get(key, {}) == {}
@@ -318,7 +318,7 @@ def test_memory_is_bounded_by_what_machines_hold_not_by_their_number() -> None:
     def touch(key: str) -> int:
         flink.key = key
         before = flink.state.loads
-        read(function.process_element(Row(tick(), NOW_MS, 3, 4), flink))
+        read(function.process_element(Row(key, tick(), NOW_MS, 3, 4), flink))
         return flink.state.loads - before
 
     assert [touch(key) for key in ("a", "b", "c", "a")] == [1, 1, 1, 0]
