@@ -29,7 +29,8 @@ from stack import StackError
 
 EXIT_CODES = """
 Exit codes: 0 done · 1 refused by the market · 2 the command line cannot be read ·
-3 no market reachable, or it cannot be started · 4 sent, outcome unknown · 5 a check failed.
+3 no market reachable, or it cannot be started · 4 sent, outcome unknown · 5 a check failed ·
+6 a check could not be made.
 """
 
 
