@@ -173,14 +173,15 @@ class Handlers:
     async def ask_for_snapshots(self, request: Request) -> JSONResponse:
         """202 with the id of the snapshot that a book, or without `book_id` each, will have.
 
-        A book without a record has none.
+        A book without a record has none. It is written, or a later one is, once the book's newest
+        is of the time of asking or later.
         """
-        asked = (await request.json()).get("book_id")
+        asked, now_ms = (await request.json()).get("book_id"), time.time_ns() // 1_000_000
         with self._follower.lock:
             known = sorted(book.book_id for book in self._follower.books())
         ids = self._writer.ask(known if asked is None else {asked} & set(known))
         told = [{"book_id": book_id, "snapshot_id": ids[book_id]} for book_id in ids]
-        return JSONResponse({"snapshots": told}, 202)
+        return JSONResponse({"asked_at_ms": now_ms, "snapshots": told}, 202)
 
 
 def _summary(book: Book) -> dict[str, Any]:
