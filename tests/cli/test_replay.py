@@ -160,7 +160,7 @@ def test_commands_after_the_answer_are_left_out(topics: Topics) -> None:
 def test_a_torn_snapshot_is_named_and_the_one_before_is_used(topics: Topics) -> None:
     fill(topics, "1")
     topics.snapshot()
-    fill(topics, "2")
+    topics.append(BOOKS_COMMANDS, BOOK, bid(BOB, "rests", 1, 100))
     topics.snapshot(snapshot_id="torn")
     del topics.topics[BOOKS_SNAPSHOTS][-1]
     found = compared(topics, from_snapshot=True)

@@ -161,6 +161,7 @@ class Log:
         self.codec: Codec = servers.codec(settings)
         self.producer: Producer = kafka.producer(settings)
         self.reader: Consumer = kafka.consumer(settings, "test")
+        self.admin = kafka.admin(settings)
 
     def send(self, book_id: str, *commands: Any) -> Any:
         """Append; the message of the last."""
@@ -180,7 +181,7 @@ class Log:
     def trim(self, partition: int, offset: int) -> None:
         """Let the log begin here."""
         place = TopicPartition(BOOKS_COMMANDS, partition, offset)
-        for done in kafka.admin(self.settings).delete_records([place]).values():
+        for done in self.admin.delete_records([place]).values():
             done.result(10)
 
 
