@@ -75,41 +75,52 @@ def told(name: str, waits_ms: list[float]) -> str:
     return f"{name}: {len(ordered):,} commands, p99 {p99:.1f} ms, longest {most:.1f} ms"
 
 
+class Span:
+    """How long something took, by the wall clock and of the processor."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.monotonic(), time.process_time()
+
+    def __str__(self) -> str:
+        wall, cpu = time.monotonic() - self._wall, time.process_time() - self._cpu
+        return f"{wall:.1f} s ({cpu:.1f} s of CPU)"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.snapshot")
     parser.add_argument("--orders", type=int, default=50_000)
-    options = parser.parse_args()
-    bench = filled(options.orders, seed=1)
+    bench = filled(parser.parse_args().orders, seed=1)
     before_mb = memory_mb()
     load, follower = loaded(bench, 3)
     print(told("without a snapshot", load.waits_ms), flush=True)
+    values = taken(load, follower)
+    print(f"memory {before_mb:.0f} to {memory_mb():.0f} MB")
+    span = Span()
+    found = snapshot.newest(map(CODEC.decoder(BOOKS_SNAPSHOTS), values)).newest[BOOK]
+    print(f"joined and checked in {span}")
+    span = Span()
+    book = found.book()
+    print(f"loaded in {span}")
+    span = Span()
+    assert book.state_hash() == found.head.hash
+    print(f"hash of the book in one go in {span}")
+
+
+def taken(load: Load, follower: Follower) -> list[bytes]:
+    """The records of a snapshot that is taken under load."""
     load.waits_ms = []
     sink = Sink()
     writer = Writer(follower, lambda: True, sink, CODEC, lambda: None)  # type: ignore[arg-type]
     writer.ask([BOOK])
-    began = time.monotonic()
+    span = Span()
     writer._write_wanted()
-    seconds = time.monotonic() - began
+    print(f"taken in {span}, commands included")
     load.ended.set()
     load.join()
     print(told("while it is taken", load.waits_ms))
-    size_mb = sum(map(len, sink.values)) / 1e6
-    longest = max(map(len, sink.values))
-    print(
-        f"taken in {seconds:.1f} s: {len(sink.values)} parts, {size_mb:.0f} MB,"
-        f" the longest {longest:,} bytes; memory {before_mb:.0f} to {memory_mb():.0f} MB"
-    )
-    began = time.monotonic()
-    decode = CODEC.decoder(BOOKS_SNAPSHOTS)
-    found = snapshot.newest(map(decode, sink.values)).newest[BOOK]
-    joined = time.monotonic()
-    book = found.book()
-    print(
-        f"joined and checked in {joined - began:.1f} s, loaded in {time.monotonic() - joined:.1f} s"
-    )
-    began = time.monotonic()
-    assert len(book.state_hash()) == 64
-    print(f"hash of the book in one go: {time.monotonic() - began:.1f} s")
+    size_mb, longest = sum(map(len, sink.values)) / 1e6, max(map(len, sink.values))
+    print(f"{len(sink.values)} parts, {size_mb:.0f} MB, the longest {longest:,} bytes")
+    return sink.values
 
 
 def memory_mb() -> float:
