@@ -233,15 +233,20 @@ class Writer(threading.Thread):
             ]
 
     def _write_wanted(self) -> None:
-        for book_id, snapshot_id in self._wanted.copy().items():
-            try:
-                is_written = self._write(book_id, snapshot_id)
-            except NotWritten as error:
-                _LOG.error("snapshot %s of %s: %s; again soon", snapshot_id, book_id, error)
-                return
-            if is_written:
+        for book_id in list(self._wanted):
+            # Taken out first: who asks while it is written asks for the next one.
+            with self._asking:
+                snapshot_id = self._wanted.pop(book_id)
+            if not self._is_written(book_id, snapshot_id):
                 with self._asking:
-                    del self._wanted[book_id]
+                    self._wanted.setdefault(book_id, snapshot_id)
+
+    def _is_written(self, book_id: str, snapshot_id: str) -> bool:
+        try:
+            return self._write(book_id, snapshot_id)
+        except NotWritten as error:
+            _LOG.error("snapshot %s of %s: %s; again soon", snapshot_id, book_id, error)
+            return False
 
     def _write(self, book_id: str, snapshot_id: str) -> bool:
         """False if the book cannot be copied now: it is being loaded, or we are to stop."""

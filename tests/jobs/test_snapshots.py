@@ -141,6 +141,18 @@ def test_a_book_that_is_loaded_again_meanwhile_is_written_later(
     assert writer.ask([BOOK]) == ids
 
 
+def test_who_asks_while_a_book_is_written_asks_for_the_next_one(
+    follower: Follower, writer: Writer, broker: Broker
+) -> None:
+    follow(follower, *messages(*LOG))
+    asked: list[str] = []
+    broker.before_taking = lambda: asked.append(writer.ask([BOOK])[BOOK])
+    first = writer.ask([BOOK])[BOOK]
+    writer._write_wanted()
+    writer._write_wanted()
+    assert [part["snapshot_id"] for part in broker.taken] == [first, asked[0]]
+
+
 def test_a_partition_that_is_behind_is_not_written(
     follower: Follower, writer: Writer, broker: Broker
 ) -> None:
