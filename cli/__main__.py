@@ -19,6 +19,7 @@ from cli.commands import (
     order,
     provider,
     replay,
+    snapshot,
     sql,
     warm_up,
 )
@@ -29,7 +30,8 @@ from stack import StackError
 
 EXIT_CODES = """
 Exit codes: 0 done · 1 refused by the market · 2 the command line cannot be read ·
-3 no market reachable, or it cannot be started · 4 sent, outcome unknown · 5 a check failed.
+3 no market reachable, or it cannot be started · 4 sent, outcome unknown · 5 a check failed ·
+6 a check could not be made.
 """
 
 
@@ -75,7 +77,10 @@ def root(ctx: typer.Context) -> None:
 
 for group in (order, market, provider, cluster, node, account, key):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
-for command in (local.up, local.down, local.status, local.logs, sql.sql, replay.replay, demo.demo):
+for command in (
+    *(local.up, local.down, local.status, local.logs),
+    *(sql.sql, snapshot.snapshot, replay.replay, demo.demo),
+):
     app.command()(command)
 app.command("warm-up", hidden=True)(warm_up.warm_up)
 

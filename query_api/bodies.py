@@ -195,6 +195,14 @@ class MatchBook(Body):
     book_id: Word = Field(description="a book of the catalogue, as gpu_type.product (B1)")
 
 
+class TakeSnapshots(Body):
+    """The book to take a snapshot of."""
+
+    book_id: Word | None = Field(
+        None, description="a book of the catalogue, as gpu_type.product (B1); absent for every book"
+    )
+
+
 class Limits(Body):
     """What an account may have open at once (market-rules.md K1)."""
 

@@ -29,6 +29,7 @@ RejectCode = Literal[
 
 ACCOUNTS_COMMANDS: Final = "accounts.commands"
 BOOKS_COMMANDS: Final = "books.commands"
+BOOKS_SNAPSHOTS: Final = "books.snapshots"
 DEAD_LETTERS: Final = "dead.letters"
 
 FACT_TOPICS: Final = {

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from heapq import heapify, heappop, heappush
+from itertools import chain
 from json.encoder import encode_basestring as quoted
 from sys import intern
 from typing import Any, Final
@@ -296,12 +297,26 @@ class Book:
         )
 
     def rows(self) -> Iterator[tuple[str, str]]:
-        """Every row: the header, one per source, one per resting order."""
-        yield HEADER_KEY, self.header_text()
-        for source, seq in self.sources.items():
-            yield source_key(source), source_text(seq)
-        for order_id, order in self.orders.items():
-            yield order_key(order_id), order.row_text()
+        """Every row: one per resting order, one per source, the header."""
+        for key in self.row_keys():
+            text = self.row_text(key)
+            if text is not None:
+                yield key, text
+
+    def row_keys(self) -> Iterator[str]:
+        """The keys of the rows that there are as this is called; the book may change meanwhile."""
+        orders, sources = list(self.orders), list(self.sources)
+        return chain(map(order_key, orders), map(source_key, sources), (HEADER_KEY,))
+
+    def row_text(self, key: str) -> str | None:
+        """The text of a row, None if there is none with this key."""
+        if key == HEADER_KEY:
+            return self.header_text()
+        if key.startswith(_SOURCE_PREFIX):
+            seq = self.sources.get(key.removeprefix(_SOURCE_PREFIX))
+            return None if seq is None else source_text(seq)
+        order = self.orders.get(key.removeprefix(_ORDER_PREFIX))
+        return order.row_text() if order else None
 
     def state_hash(self) -> str:
         """SHA-256 of all that the book knows, 64 hex digits (market-rules.md B6).
