@@ -20,11 +20,18 @@ from chdb.session import Session
 from stack.clickhouse_text import Insert
 
 ANALYST_SESSIONS = 2
+# `readonly` comes last: after it the session can change none of them.
 ANALYST_LIMITS = {
     "max_execution_time": 60,
     "max_memory_usage": 1 << 30,
-    "max_result_bytes": 512 << 20,
+    "max_rows_to_read": 10_000_000_000,
+    "max_result_rows": 5_000_000,
+    "max_result_bytes": 256 << 20,
     "result_overflow_mode": "'throw'",
+    "max_temporary_data_on_disk_size_for_query": 1 << 30,
+    "max_query_size": 1 << 20,
+    "allow_ddl": 0,
+    "allow_introspection_functions": 0,
     "readonly": 1,
 }
 APPEND_BYTES = 1 << 20
@@ -156,18 +163,6 @@ class Engine:
         """Ends every session; what was acknowledged is on disk."""
         for lane in (*self._analysts, self.read, self.write):
             lane.close()
-
-
-def canonical(lane: Lane, statement: str) -> str:
-    """The statement as the engine's parser reads it, on one line; parsed, never run."""
-    question = Query(
-        "SELECT formatQuerySingleLine({statement:String})",
-        "RawBLOB",
-        {"statement": escaped(statement)},
-        {},
-        "default",
-    )
-    return lane.query(question).body.decode()
 
 
 def quoted_name(name: str) -> str:
