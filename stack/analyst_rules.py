@@ -52,7 +52,6 @@ TABLE_FUNCTIONS: Final = frozenset(
         "primes",
         "values",
         "view",
-        "viewExplain",
         "zeros",
         "zeros_mt",
     }
@@ -262,17 +261,18 @@ class Check:
             raise Refused(f"{tree['kind']}{of}", "statements")
         self._output(tree)
         self._visit(inner, frozenset())
+        self._parts_but(tree, "query", "settings", "format_ast")
+
+    def _parts_but(self, tree: Node, *keys: str) -> None:
         for key, child in _entries(tree):
-            if key not in ("query", "settings", "format_ast"):
+            if key not in keys:
                 self._visit(child, frozenset())
 
     def _shown(self, tree: Node) -> None:
         for key in _NOT_SHOWN & tree.keys():
             raise Refused(f"SHOW {key.upper()}", "statements")
         self._output(tree)
-        for key in ("where_expression", "limit_length", "settings"):
-            if isinstance(tree.get(key), dict):
-                self._visit(tree[key], frozenset())
+        self._parts_but(tree, "from", "format_ast")
 
     # Each visit gets the names of the common table expressions (WITH) that can be seen there.
 

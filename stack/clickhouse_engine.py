@@ -97,7 +97,7 @@ class Lane:
     def query(self, query: Query) -> Answer:
         """Runs a statement; only from this lane's thread."""
         with _told(), self._settled(query):
-            result = self._session.query(query.text, query.format, params=dict(query.parameters))
+            result = self._result(query)
             return Answer(
                 body=result.bytes() or b"",
                 read_rows=result.rows_read(),
@@ -106,6 +106,21 @@ class Lane:
                 written_bytes=result.bytes_written(),
                 elapsed_seconds=result.elapsed(),
             )
+
+    def _result(self, query: Query) -> Any:
+        try:
+            return self._session.query(query.text, query.format, params=dict(query.parameters))
+        except RuntimeError:
+            self._drain()
+            raise
+
+    def _drain(self) -> None:
+        """Takes away what a failed statement had already written.
+
+        chDB 26.9 would put it in front of the next answer of the session, whoever asked.
+        """
+        while self._session.query("SELECT 1", "TabSeparated").bytes() != b"1\n":
+            pass
 
     def insert(self, insert: Insert, query: Query) -> Answer:
         """Writes an insert's data as one insert; only from this lane's thread."""

@@ -184,7 +184,6 @@ NESTED: Final = [
         "in EXPLAIN QUERY TREE": "EXPLAIN QUERY TREE SELECT file('{file}')",
         "in EXPLAIN PIPELINE": "EXPLAIN PIPELINE SELECT * FROM file('{file}', 'LineAsString')",
         "in EXPLAIN ESTIMATE": "EXPLAIN ESTIMATE SELECT file('{file}')",
-        "in FROM EXPLAIN": "SELECT * FROM (EXPLAIN SELECT * FROM file('{file}', 'LineAsString'))",
         "in DESCRIBE": "DESCRIBE file('{file}', 'LineAsString')",
         "in DESCRIBE of a subquery": "DESC (SELECT file('{file}'))",
         "in SHOW TABLES": "SHOW TABLES WHERE name = file('{file}')",
@@ -199,6 +198,12 @@ NESTED: Final = [
 HIDDEN: Final = [
     Attack(f"hidden {name}", statement, told)
     for name, statement, told in [
+        (
+            "by EXPLAIN in FROM",
+            "SELECT * FROM (EXPLAIN SELECT file('{file}'))",
+            "table function viewExplain",
+        ),
+        ("by a lambda's name", "WITH x -> file(x) AS upper SELECT upper('{file}')", "file"),
         ("by comments", "SELECT/**/file/* x */(/**/'{file}'/**/)", "function file"),
         ("by line comments", "SELECT -- a\nfile -- b\n('{file}')", "function file"),
         ("by a hash comment", "SELECT #! a\nfile('{file}')", "function file"),
@@ -212,7 +217,7 @@ HIDDEN: Final = [
         ("by no-break spaces", "SELECT\u00a0file('{file}')", "function file"),
         ("by an ideographic space", "SELECT\u3000file('{file}')", "function file"),
         ("by a byte order mark", "\ufeffSELECT file('{file}')", "function file"),
-        ("by a zero-width space", "SELECT\u200bfile('{file}')", SYNTAX),
+        ("by a zero-width space", "SELECT\u200bfile('{file}')", "function file"),
         ("by full-width letters", "SELECT ｆｉｌｅ('{file}')", SYNTAX),
         ("by a Cyrillic letter", "SELECT fil\u0435('{file}')", SYNTAX),
         ("by a Cyrillic letter in quotes", "SELECT `fil\u0435`('{file}')", "function fil\u0435"),
@@ -226,8 +231,8 @@ HIDDEN: Final = [
         ("by a semicolon", "SELECT 1; SELECT file('{file}')", "Multi-statements"),
         ("by two semicolons", "SELECT 1;; SELECT file('{file}')", "Multi-statements"),
         ("by a semicolon in a comment", "SELECT 1 /*;*/ ; DROP TABLE trades_copy", "Multi-st"),
-        ("by a null byte", "SELECT 1\0, file('{file}')", "SYNTAX_ERROR"),
-        ("by a null byte at the end", "SELECT file('{file}')\0", "is refused"),
+        ("by a null byte", "SELECT 1\0, file('{file}')", "Syntax error"),
+        ("by a null byte at the end", "SELECT file('{file}')\0", "Syntax error"),
         ("as a table", "SELECT * FROM `{file}`", TABLES),
         ("as a string table", "SELECT * FROM '{file}'", TABLES),
         ("as a table of default", "SELECT * FROM default.`{file}`", TABLES),
@@ -365,7 +370,7 @@ LIMITS: Final = [
     Attack("SETTINGS of a table function", "SELECT * FROM numbers(1, SETTINGS a = 1)", SETTINGS),
     Attack("SETTINGS of EXPLAIN's SELECT", "EXPLAIN SELECT 1 SETTINGS readonly = 0", SETTINGS),
     Attack("SETTINGS of DESCRIBE", "DESCRIBE trades SETTINGS readonly = 0", SETTINGS),
-    Attack("SETTINGS of SHOW", "SHOW TABLES SETTINGS readonly = 0", "is refused"),
+    Attack("SETTINGS of SHOW", "SHOW TABLES SETTINGS readonly = 0", SETTINGS),
     Attack("SETTINGS of a view", "SELECT * FROM unlimited", "setting max_result_rows"),
     Attack("URL setting", "SELECT 1", "setting readonly", {"readonly": "0"}),
     Attack("URL time", "SELECT 1", "setting max_execution_time", {"max_execution_time": "0"}),
@@ -375,7 +380,7 @@ LIMITS: Final = [
     Attack("INTO OUTFILE TRUNCATE", "SELECT 1 INTO OUTFILE '{file}' TRUNCATE", OUTPUT),
     Attack("INTO OUTFILE of a union", "SELECT 1 UNION ALL SELECT 2 INTO OUTFILE 'x'", OUTPUT),
     Attack("INTO OUTFILE of EXPLAIN", "EXPLAIN AST SELECT 1 INTO OUTFILE 'x'", OUTPUT),
-    Attack("INTO OUTFILE of DESCRIBE", "DESCRIBE trades INTO OUTFILE 'x'", "is refused"),
+    Attack("INTO OUTFILE of DESCRIBE", "DESCRIBE trades INTO OUTFILE 'x'", OUTPUT),
     Attack("format Template", "SELECT 1 FORMAT Template", "format Template"),
     Attack("format Protobuf", "SELECT 1 FORMAT Protobuf", "format Protobuf"),
     Attack("format of chDB", "SELECT 1", "format DataFrame", {"default_format": "DataFrame"}),
@@ -403,7 +408,8 @@ LIMITS: Final = [
     Attack("not UTF-8", b"SELECT file('\xff\xfe')", "not UTF-8"),
     Attack("overlong UTF-8", b"SELECT f\xc1\xa9le('/etc/passwd')", "not UTF-8"),
     Attack("UTF-16", "SELECT file('/etc/passwd')".encode("utf-16"), "not UTF-8"),
-    Attack("deep nesting", "SELECT * FROM (" * 150 + "SELECT 1" + ")" * 150, "eep"),
+    Attack("deep nesting", "SELECT * FROM (" * 150 + "SELECT 1" + ")" * 150, "depth"),
+    Attack("nesting", "SELECT * FROM (" * 80 + "SELECT 1" + ")" * 80, "too deeply"),
     Attack("long text", "SELECT '" + "a" * (1 << 20) + "'", "query size"),
 ]
 
@@ -418,9 +424,9 @@ ATTACKS: Final = (
 )
 
 ORDINARY: Final = {
-    "aggregates": "SELECT gpu_type, count() AS trades, sum(quantity * price) FROM trades GROUP BY 1",
+    "aggregates": "SELECT gpu_type, count() AS n, sum(quantity * price) FROM trades GROUP BY 1",
     "the whole of a view": "SELECT * FROM orders LIMIT 10",
-    "join": "SELECT t.trade_id, o.status FROM trades t JOIN orders o ON o.order_id = t.bid_order_id",
+    "join": "SELECT t.trade_id, status FROM trades t JOIN orders o ON order_id = bid_order_id",
     "join USING": "SELECT * FROM trades JOIN market_status USING (book_id)",
     "ASOF join": "SELECT * FROM trades t ASOF JOIN market_status s ON t.book_id = s.book_id"
     " AND t.book_seq >= s.book_seq",
@@ -444,8 +450,7 @@ ORDINARY: Final = {
     " arraySort(x -> -x, groupArray(quantity)) FROM trades",
     "ARRAY JOIN": "SELECT node_id, slot FROM nodes ARRAY JOIN slots AS slot",
     "arrayJoin": "SELECT arrayJoin([1, 2, 3]) AS x, x % 2",
-    "lambda by name": "WITH x -> x + 1 AS next SELECT next(1)",
-    "quantiles": "SELECT quantiles(0.5, 0.95, 0.99)(price), quantileTDigestIf(0.5)(price, 1),"
+    "quantiles": "SELECT quantiles(0.5, 0.95, 0.99)(price), quantileTDigestIf(0.5)(quantity, 1),"
     " median(price), uniqCombined(buyer_id), topK(3)(gpu_type) FROM trades",
     "combinators": "SELECT sumIf(quantity, price > 1), countIfOrNull(0), avgOrNull(price),"
     " argMaxIf(price, timestamp, 1), sumMap(map('a', 1)), SUM(quantity), Count(*) FROM trades",
@@ -459,11 +464,11 @@ ORDINARY: Final = {
     "time functions": "SELECT toStartOfInterval(now(), INTERVAL 5 MINUTE), dateDiff('hour', now(),"
     " now()), formatDateTime(now(), '%F'), EXTRACT(year FROM now()), DATE '2026-01-01'",
     "strings": "SELECT lower('A') || 'b', splitByChar('.', 'a.b')[1], format('{}-{}', 1, 2),"
-    " replaceRegexpAll('abc', 'b', ''), substring('abc', 2), 'a' LIKE '%a', trim(BOTH ' ' FROM ' a')",
+    " replaceRegexpAll('abc', 'b', ''), substring('abc', 2), 'a' LIKE '%a', trim(' a')",
     "JSON": "SELECT JSONExtractString('{\"a\": \"b\"}', 'a'), toJSONString(map('a', 1))",
-    "conditions": "SELECT CASE gpu_type WHEN 'H100' THEN 1 ELSE 2 END, if(1, 2, 3), multiIf(1, 2, 3),"
-    " coalesce(NULL, 1), 1 BETWEEN 0 AND 2 FROM trades",
-    "casts": "SELECT CAST(1 AS String), 1::Float64, toDecimal64('1.5', 4), accurateCastOrNull(1, 'Int8')",
+    "conditions": "SELECT CASE gpu_type WHEN 'H100' THEN 1 ELSE 2 END, if(1, 2, 3),"
+    " multiIf(1, 2, 3), coalesce(NULL, 1), 1 BETWEEN 0 AND 2 FROM trades",
+    "casts": "SELECT CAST(1 AS String), 1::Float64, toDecimal64('1.5', 4), accurateCast(1, 'Int8')",
     "columns": "SELECT * EXCEPT (trade_id) APPLY(toString), COLUMNS('price') FROM trades",
     "replace": "SELECT * REPLACE (price * 2 AS price) FROM trades",
     "DISTINCT ON": "SELECT DISTINCT ON (gpu_type) * FROM trades ORDER BY timestamp DESC",
@@ -474,11 +479,11 @@ ORDINARY: Final = {
     "FINAL": "SELECT count() FROM orders_matched FINAL",
     "SAMPLE-less PREWHERE": "SELECT count() FROM orders_matched PREWHERE quantity > 0",
     "raw facts": "SELECT book_id, max(book_seq) FROM orders_created GROUP BY book_id",
-    "generators": "SELECT * FROM numbers(3), zeros(2), generateSeries(1, 2), values('a Int8', 1)",
+    "generators": "SELECT * FROM numbers(3) a, zeros(2) b, generateSeries(1, 2) c",
     "view()": "SELECT * FROM view(SELECT count() FROM trades)",
     "VALUES": "SELECT * FROM (VALUES (1, 'a'), (2, 'b'))",
     "parameters": "SELECT {n:UInt8}, count() FROM trades WHERE gpu_type = {g:String}",
-    "system.tables": "SELECT name, engine, total_rows FROM system.tables WHERE database = 'default'",
+    "system.tables": "SELECT name, total_rows FROM system.tables WHERE database = 'default'",
     "system.columns": "SELECT name, type FROM system.columns WHERE table = 'trades'",
     "system.functions": "SELECT name FROM system.functions WHERE name LIKE 'array%' LIMIT 3",
     "system.parts": "SELECT table, sum(rows), sum(bytes_on_disk) FROM system.parts GROUP BY table",
@@ -502,10 +507,31 @@ ORDINARY: Final = {
     "EXPLAIN SYNTAX": "EXPLAIN SYNTAX SELECT * FROM trades",
     "EXPLAIN PIPELINE": "EXPLAIN PIPELINE SELECT count() FROM trades",
     "EXPLAIN ESTIMATE": "EXPLAIN ESTIMATE SELECT count() FROM orders_matched",
-    "FROM EXPLAIN": "SELECT * FROM (EXPLAIN SELECT 1)",
     "FROM first": "FROM trades SELECT count()",
     "words that only look forbidden": "SELECT 'into outfile file(url)' AS file, count() AS url"
     " FROM trades -- file('x')",
     "who and what": "SELECT version(), timezone(), currentDatabase(), currentUser()",
 }
-FORMATS: Final = ["CSV", "CSVWithNames", "TSV", "TabSeparatedWithNamesAndTypes", "JSON", "JSONCompact", "JSONEachRow", "JSONStrings", "JSONCompactStrings", "Parquet", "Arrow", "ArrowStream", "ORC", "Native", "RowBinaryWithNamesAndTypes", "Pretty", "Vertical", "Markdown", "XML", "Values", "Null"]
+FORMATS: Final = [
+    "CSV",
+    "CSVWithNames",
+    "TSV",
+    "TabSeparatedWithNamesAndTypes",
+    "JSON",
+    "JSONCompact",
+    "JSONEachRow",
+    "JSONStrings",
+    "JSONCompactStrings",
+    "Parquet",
+    "Arrow",
+    "ArrowStream",
+    "ORC",
+    "Native",
+    "RowBinaryWithNamesAndTypes",
+    "Pretty",
+    "Vertical",
+    "Markdown",
+    "XML",
+    "Values",
+    "Null",
+]
