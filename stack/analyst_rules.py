@@ -6,6 +6,7 @@ statements of views.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -52,10 +53,14 @@ TABLE_FUNCTIONS: Final = frozenset(
         "primes",
         "values",
         "view",
-        "zeros",
-        "zeros_mt",
     }
 )
+# Those whose first argument may be a structure, which can hold expressions (`b String ALIAS f(a)`):
+# then it is written out, and nothing but names and types.
+STRUCTURED: Final = frozenset({"generateRandom", "null", "values"})
+_INSIDE = r"[\w\s,]|'[\w/]+'"
+_TYPE = rf"\w+(\(({_INSIDE}|\(({_INSIDE}|\(({_INSIDE})*\))*\))*\))?"
+STRUCTURE: Final = re.compile(rf"\s*\w+\s+{_TYPE}\s*(,\s*\w+\s+{_TYPE}\s*)*")
 FORMATS: Final = re.compile(
     r"(JSON\w*|NDJSON|PrettyNDJSON|CSV\w*|TSV\w*|TabSeparated\w*|TSKV|RowBinary\w*|Native|Parquet"
     r"|Arrow|ArrowStream|ORC|Avro|MsgPack|BSONEachRow|Npy|Pretty\w*|Vertical|Values|XML|Markdown|MD"
@@ -65,12 +70,14 @@ RULES: Final = {
     "statements": "an analyst may SELECT, SHOW, DESCRIBE, EXISTS, and EXPLAIN a SELECT",
     "tables": "an analyst reads the market's tables and views, INFORMATION_SCHEMA's "
     f"{', '.join(sorted(SCHEMA_TABLES))}, and of system {', '.join(sorted(SYSTEM_TABLES))}",
-    "table functions": f"allowed are {', '.join(sorted(TABLE_FUNCTIONS))}",
+    "table functions": f"allowed are {', '.join(sorted(TABLE_FUNCTIONS))}; a structure is names "
+    "and types, written out",
     "functions": "allowed are those that work on their arguments alone, and their aliases; "
     "stack/analyst_functions.txt lists them",
     "settings": "an analyst changes none: limits and formats are the same for all",
     "output": "an answer goes to who asked, in a format that only writes rows",
     "parameters": "a parameter is a value, never a name",
+    "size": "a statement has at most 1 MiB, and comes as it is, not compressed",
     "constructs": "what these rules do not know is refused",
 }
 
@@ -117,7 +124,7 @@ _CONSTRUCTS = frozenset(
     }
 )
 # Functions to the parser only, or parts of the language in a function's clothes.
-_LANGUAGE = frozenset({"exists", "grouping", "lambda"})
+_LANGUAGE = frozenset({"exists", "grouping", "lambda", "untuple"})
 _IN = re.compile(r"(global)?(not)?(null)?in(ignoreset)?", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -223,6 +230,7 @@ class Check:
     functions: Functions
     database: str
     seen_views: set[Table] = field(default_factory=set)
+    aliases: dict[str, list[Node]] = field(default_factory=lambda: defaultdict(list))
 
     def statement(self, tree: Node) -> None:
         """Refuses what is not on the lists.
@@ -232,6 +240,7 @@ class Check:
         """
         if self.catalogue.databases.get(self.database) not in DATABASE_ENGINES:
             raise Refused(f"database {self.database}", "tables")
+        self._note_aliases(tree)
         match tree["type"]:
             case kind if kind in _SELECTS:
                 self._visit(tree, frozenset())
@@ -273,6 +282,13 @@ class Check:
             raise Refused(f"SHOW {key.upper()}", "statements")
         self._output(tree)
         self._parts_but(tree, "from", "format_ast")
+
+    def _note_aliases(self, node: Node) -> None:
+        """Which names stand for other names: the engine looks through them."""
+        if node.get("type") == "Identifier" and "alias" in node:
+            self.aliases[node["alias"]].append(node)
+        for child in _children(node):
+            self._note_aliases(child)
 
     # Each visit gets the names of the common table expressions (WITH) that can be seen there.
 
@@ -319,8 +335,17 @@ class Check:
         it could only be a file in the engine's working folder, which is empty.
         """
         for right in node.get("arguments", {}).get("children", ())[1:]:
-            if right["type"] == "Identifier" and self._may_be_a_table(_parts(right)):
-                self._table(right, scope)
+            for name in self._meant(right):
+                if self._may_be_a_table(_parts(name)):
+                    self._table(name, scope)
+
+    def _meant(self, node: Node) -> list[Node]:
+        """The name, if it is one, and the names that it may stand for."""
+        found = [node] if node["type"] == "Identifier" else []
+        for name in found:
+            aliased = self.aliases.get(name["name"], ())
+            found += [each for each in aliased if all(each is not known for known in found)]
+        return found
 
     def _may_be_a_table(self, parts: tuple[str, ...]) -> bool:
         database = self.database if len(parts) == 1 else parts[0]
@@ -335,6 +360,8 @@ class Check:
         called = node.get("table_function")
         if called and called["name"] not in TABLE_FUNCTIONS:
             raise Refused(f"table function {called['name']}", "table functions")
+        if called and called["name"] in STRUCTURED:
+            _check_structure(called)
         for child in _children(node):
             if child is called:
                 self._children(child, scope)
@@ -418,6 +445,16 @@ _VISITS: Final[Mapping[str, Callable[[Check, Node, frozenset[str]], None]]] = {
 def _parts(node: Node) -> tuple[str, ...]:
     """The parts of a dotted name."""
     return tuple(node.get("name_parts") or [node["name"]])
+
+
+def _check_structure(called: Node) -> None:
+    first = next(iter(called.get("arguments", {}).get("children", ())), None)
+    if first is None or (called["name"] == "values" and first.get("name") == "tuple"):
+        return
+    value = first.get("value", {})
+    is_text = value.get("field_type") == "String"
+    if first["type"] != "Literal" or (is_text and not STRUCTURE.fullmatch(value["value"])):
+        raise Refused(f"this first argument of table function {called['name']}", "table functions")
 
 
 def _named(elements: Iterable[Node]) -> frozenset[str]:

@@ -74,6 +74,7 @@ COMPRESS_FROM_BYTES = 1024
 
 # Statements of analysts that may wait for one session, the running one included.
 ANALYSTS_WAITING = 8
+STATEMENT_BYTES = 1 << 20
 
 SYNTAX_ERROR, UNKNOWN_SETTING, TOO_MANY_QUERIES, AUTHENTICATION_FAILED = 62, 115, 202, 516
 CANNOT_DECOMPRESS = 271
@@ -123,7 +124,8 @@ class Service:
 
     async def _answer(self, request: Request) -> Response:
         account = self._account(request)
-        statement = _statement(request, await _body(request))
+        body = await (_body(request) if account.may_write else _short_body(request))
+        statement = _statement(request, body)
         if not statement.strip():
             return PlainTextResponse("Ok.\n")
         query = _query(request, statement)
@@ -200,6 +202,18 @@ async def _body(request: Request) -> bytes:
         raise EngineError(
             CANNOT_DECOMPRESS, _text(CANNOT_DECOMPRESS, f"cannot decompress {encoding}: {error}")
         ) from None
+
+
+async def _short_body(request: Request) -> bytes:
+    """An analyst's statement: never unpacked, and read no further than it may be long."""
+    if encoding := request.headers.get("content-encoding"):
+        raise denied(Refused(f"content-encoding {encoding}", "size"))
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > STATEMENT_BYTES:
+            raise denied(Refused("a statement this long", "size"))
+    return body
 
 
 def _decompress(encoding: str, body: bytes) -> bytes:

@@ -4,6 +4,7 @@
 `told` is part of the answer: the thing that was refused, or why the text is no statement at all.
 """
 
+import gzip
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -260,6 +261,44 @@ HIDDEN: Final = [
         ("as a table with an engine", "SELECT * FROM outside", "of engine File"),
         ("as a table with an engine in IN", "SELECT 1 WHERE 'a' IN outside", "of engine File"),
         ("as a parametrised view", "SELECT * FROM asked(path = '{file}')", TABLE_FUNCTIONS),
+        ("as an alias of a table in IN", "WITH `{file}` AS k SELECT 'a' IN k", TABLES),
+        ("as an alias behind IN", "SELECT 'a' IN k, default.`{file}` AS k", TABLES),
+        ("as an alias of an alias", "WITH `{file}` AS k, k AS l SELECT 'a' IN l", TABLES),
+        (
+            "in a structure",
+            "SELECT b FROM values('a Int8, b String ALIAS file(''{file}'')', 1)",
+            "first argument of table function values",
+        ),
+        (
+            "in a structure of random rows",
+            "SELECT b FROM generateRandom('a Int8, b String ALIAS file(''{file}'')') LIMIT 1",
+            "first argument of table function generateRandom",
+        ),
+        (
+            "in a structure that is computed",
+            "SELECT b FROM generateRandom(concat('a Int8, b String ALIAS fi', 'le(''{file}'')'))",
+            "first argument of table function generateRandom",
+        ),
+        (
+            "in a structure by name",
+            "WITH 'a Int8, b String ALIAS file(''{file}'')' AS s SELECT b FROM values(s, 1)",
+            "first argument of table function values",
+        ),
+        (
+            "in a structure by parentheses in quotes",
+            "SELECT b FROM values('a Enum8(''('' = 1), b String ALIAS file(''{file}'') --)', 1)",
+            "first argument of table function values",
+        ),
+        (
+            "in a structure by a comment",
+            "SELECT b FROM values('a Int8, b String/**/ALIAS/**/file(''{file}'')', 1)",
+            "first argument of table function values",
+        ),
+        (
+            "in a structure of nothing",
+            "SELECT b FROM null('b String MATERIALIZED file(''{file}'')')",
+            "first argument of table function null",
+        ),
         ("as data of an INSERT", "INSERT INTO trades_copy FORMAT TSV\n1\n", STATEMENTS),
         ("in a nested aggregate", "SELECT sumIf(length(file('{file}')), 1)", "function file"),
         ("as a combined function", "SELECT fileIf('{file}', 1)", "function fileIf"),
@@ -401,6 +440,12 @@ LIMITS: Final = [
     Attack(
         "parameter in a call", "SELECT file({p:String})", "function file", {"param_p": "{file}"}
     ),
+    Attack(
+        "parameter as a structure",
+        "SELECT b FROM values({s:String}, 1)",
+        "first argument of table function values",
+        {"param_s": "a Int8, b String ALIAS file('{file}')"},
+    ),
     Attack("parameter of text", "SELECT {p:String}", "Code:", {"param_q": "', file('{file}')"}),
     Attack("database of files", "SELECT * FROM keys", "folder", {"database": "folder"}),
     Attack("database unknown", "SELECT 1", "nowhere", {"database": "nowhere"}),
@@ -410,7 +455,13 @@ LIMITS: Final = [
     Attack("UTF-16", "SELECT file('/etc/passwd')".encode("utf-16"), "not UTF-8"),
     Attack("deep nesting", "SELECT * FROM (" * 150 + "SELECT 1" + ")" * 150, "depth"),
     Attack("nesting", "SELECT * FROM (" * 80 + "SELECT 1" + ")" * 80, "too deeply"),
-    Attack("long text", "SELECT '" + "a" * (1 << 20) + "'", "query size"),
+    Attack("long text", "SELECT '" + "a" * (1 << 20) + "'", "rule of size"),
+    Attack(
+        "packed text",
+        gzip.compress(b"SELECT '" + b"a" * (1 << 24) + b"'"),
+        "content-encoding gzip",
+        headers={"Content-Encoding": "gzip"},
+    ),
 ]
 
 ATTACKS: Final = (
@@ -479,7 +530,12 @@ ORDINARY: Final = {
     "FINAL": "SELECT count() FROM orders_matched FINAL",
     "SAMPLE-less PREWHERE": "SELECT count() FROM orders_matched PREWHERE quantity > 0",
     "raw facts": "SELECT book_id, max(book_seq) FROM orders_created GROUP BY book_id",
-    "generators": "SELECT * FROM numbers(3) a, zeros(2) b, generateSeries(1, 2) c",
+    "generators": "SELECT * FROM numbers(3) a, generateSeries(1, 2) b, values((1, 'x')) c",
+    "structures": "SELECT * FROM values('a Int8, b Array(Tuple(x String, y DateTime(''UTC'')))',"
+    " (1, []))",
+    "random rows": "SELECT * FROM generateRandom('a Decimal(9, 4), b Nullable(String)') LIMIT 3",
+    "untuple": "SELECT untuple((1, 2))",
+    "IN an alias of a column": "SELECT number AS n, [n] AS ns, 1 IN ns FROM numbers(3)",
     "view()": "SELECT * FROM view(SELECT count() FROM trades)",
     "VALUES": "SELECT * FROM (VALUES (1, 'a'), (2, 'b'))",
     "parameters": "SELECT {n:UInt8}, count() FROM trades WHERE gpu_type = {g:String}",

@@ -239,6 +239,30 @@ def test_a_database_of_files_is_refused(database: str) -> None:
         check(union(select()), database)
 
 
+@pytest.mark.parametrize(
+    ("structure", "passes"),
+    [
+        ("a Int8", True),
+        ("a Int8, b Array(Tuple(x Decimal(18, 4), y DateTime('Europe/Berlin')))", True),
+        ("a Int8, b String ALIAS file('/x')", False),
+        ("a DEFAULT 1", False),
+        ("a Int8 -- ", False),
+        ("a Int8/**/, b String", False),
+        ("a Enum8('(' = 1), b String ALIAS file('/x') --)", False),
+        ("a Int8, `b` String", False),
+        ("auto", False),
+    ],
+)
+def test_a_structure_is_names_and_types(structure: str, passes: bool) -> None:
+    rows = call("values", text(structure), text("1"))
+    tree = union(select(tables=table({"type": "TableExpression", "table_function": rows})))
+    if passes:
+        check(tree)
+    else:
+        with pytest.raises(Refused, match="first argument of table function values"):
+            check(tree)
+
+
 def test_behind_describe_stands_one_table() -> None:
     Check(CATALOGUE, KNOWN, "default").bare_table(union(select(tables=from_table("facts"))))
     for tree in (
