@@ -12,6 +12,7 @@ from cli.commands import (
     account,
     cluster,
     demo,
+    doctor,
     key,
     local,
     market,
@@ -78,7 +79,7 @@ def root(ctx: typer.Context) -> None:
 for group in (order, market, provider, cluster, node, account, key):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 for command in (
-    *(local.up, local.down, local.status, local.logs),
+    *(local.up, local.down, local.status, local.logs, doctor.doctor),
     *(sql.sql, snapshot.snapshot, replay.replay, demo.demo),
 ):
     app.command()(command)
