@@ -63,8 +63,6 @@ CONSUMERS: Final = 12
 GPUS_PER_NODE: Final = 8
 LEAD_SECONDS: Final = 5.0
 """Load before the first kill of a round, and between two."""
-KILL_SECONDS: Final = 45.0
-"""What a kill takes, for the number of GPUs that a run needs."""
 UP_SECONDS: Final = 240.0
 
 
@@ -93,8 +91,8 @@ async def _run(opened: Session, log: Log, options: argparse.Namespace) -> list[R
     pool = await open_pool(opened.url(), CONNECTIONS)
     async with AsyncClient(opened.url(), play.CONCURRENCY) as api:
         run = play.Run(api, opened.key("admin", "admin"))
-        gpus = int(options.rounds * (len(victims) * KILL_SECONDS + 30) * options.rate * ASK_SHARE)
-        await _prepare(run, gpus)
+        longest_seconds = options.rounds * len(victims) * (2 * options.limit + LEAD_SECONDS)
+        await _prepare(run, int(longest_seconds * options.rate * ASK_SHARE))
         load = Load(pool, run, options.rate, options.seed)
         trades = Trades(log.follow(TRADES), load.sent.first_sent_at)
         trades.start()

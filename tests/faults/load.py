@@ -21,7 +21,7 @@ CONNECTIONS: Final = 64
 ANSWER_SECONDS: Final = 15.0
 PAUSE_SECONDS: Final = 0.5
 GIVE_UP_SECONDS: Final = 240.0
-ASK_SHARE: Final = 0.06
+ASK_SHARE: Final = 0.03
 """Of all orders; each offers one GPU, so this is what a run needs of them."""
 MIDDLE_TICKS: Final = 20_000
 
