@@ -39,7 +39,7 @@ BOOKS: Final = tuple(
 MIDDLE_MICROS: Final = 500_000_000
 PER_LEVEL: Final = 20
 SMALL: Final = 1_000
-FILL_SECONDS: Final = 900.0
+FILL_SECONDS: Final = 1_800.0
 ANSWER_SECONDS: Final = 120.0
 CHECKPOINT_SECONDS: Final = 120.0
 SELLER: Final = str(UUID(int=0xA5, version=4))

@@ -17,6 +17,7 @@ from schemas.settings import Settings
 from stack.state import DONE, READY
 
 POLL_SECONDS: Final = 0.25
+COMMITTED_SECONDS: Final = 15.0
 VIEWS: Final = ("projection-clickhouse", "projection-redis")
 """Consumer groups of the projection."""
 FACTS: Final = tuple(names.FACT_TOPICS.values())
@@ -76,9 +77,13 @@ class Watch:
         self._log = log
         self._trades = trades
         self._api = httpx.Client(base_url=settings.text("API_URL"), timeout=3.0)
+        brokers = {"bootstrap.servers": settings.text("KAFKA_BOOTSTRAP"), "log_level": 0}
+        self._groups = [Consumer(brokers | {"group.id": group}) for group in VIEWS]
 
     def close(self) -> None:
         self._api.close()
+        for group in self._groups:
+            group.close()
 
     def pid(self, name: str) -> int | None:
         """The process that the supervisor has for a program."""
@@ -119,17 +124,12 @@ class Watch:
             return None
 
     def _views_reached(self, goal: Mapping[Place, int]) -> bool:
-        return all(self._committed(group, goal) for group in VIEWS)
-
-    def _committed(self, group: str, goal: Mapping[Place, int]) -> bool:
-        consumer = Consumer(
-            {"bootstrap.servers": self._settings.text("KAFKA_BOOTSTRAP"), "group.id": group}
-        )
+        places = [TopicPartition(*place) for place, end in goal.items() if end]
         try:
-            places = [TopicPartition(*place) for place, end in goal.items() if end]
-            told = consumer.committed(places, timeout=5.0)
-            return all(each.offset >= goal[each.topic, each.partition] for each in told)
+            return all(
+                each.offset >= goal[each.topic, each.partition]
+                for group in self._groups
+                for each in group.committed(places, timeout=COMMITTED_SECONDS)
+            )
         except KafkaException:
             return False
-        finally:
-            consumer.close()

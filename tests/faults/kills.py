@@ -24,7 +24,6 @@ from typing import Final
 import uvloop
 
 from cli import clickhouse
-from cli.client import AsyncClient
 from cli.commands.replay import recompute
 from cli.demo import play
 from cli.demo.checks import Check, Evidence, judge
@@ -41,7 +40,7 @@ from stack import state
 from stack.program import ROOT, python_environment
 from tests.bench.wire import open_pool
 from tests.faults.health import Healing, Trades, Watch
-from tests.faults.load import ASK_SHARE, CONNECTIONS, PRODUCT, REGION, TYPES, Load
+from tests.faults.load import ASK_SHARE, CONNECTIONS, PRODUCT, REGION, TYPES, Load, PatientClient
 from tests.faults.states import State, from_facts, once_each, one_state
 
 VICTIMS: Final = (
@@ -63,8 +62,6 @@ CONSUMERS: Final = 12
 GPUS_PER_NODE: Final = 8
 LEAD_SECONDS: Final = 5.0
 """Load before the first kill of a round, and between two."""
-KILL_SECONDS: Final = 45.0
-"""What a kill takes, for the number of GPUs that a run needs."""
 UP_SECONDS: Final = 240.0
 
 
@@ -91,10 +88,10 @@ async def _run(opened: Session, log: Log, options: argparse.Namespace) -> list[R
     since = log.ends([*FACTS_OF_BOOKS, DEAD_LETTERS])
     victims = options.only.split(",") if options.only else VICTIMS
     pool = await open_pool(opened.url(), CONNECTIONS)
-    async with AsyncClient(opened.url(), play.CONCURRENCY) as api:
+    async with PatientClient(opened.url(), play.CONCURRENCY) as api:
         run = play.Run(api, opened.key("admin", "admin"))
-        gpus = int(options.rounds * (len(victims) * KILL_SECONDS + 30) * options.rate * ASK_SHARE)
-        await _prepare(run, gpus)
+        longest_seconds = options.rounds * len(victims) * (2 * options.limit + LEAD_SECONDS)
+        await _prepare(run, int(longest_seconds * options.rate * ASK_SHARE))
         load = Load(pool, run, options.rate, options.seed)
         trades = Trades(log.follow(TRADES), load.sent.first_sent_at)
         trades.start()

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
+from cli.client import AsyncClient
 from cli.demo.play import Run
+from cli.errors import OutcomeUnknown, Unreachable
 from tests.bench.wire import Outcome, Pool, request
 from udfs.ids import order_id
 from udfs.money import limit_usd
@@ -21,7 +23,7 @@ CONNECTIONS: Final = 64
 ANSWER_SECONDS: Final = 15.0
 PAUSE_SECONDS: Final = 0.5
 GIVE_UP_SECONDS: Final = 240.0
-ASK_SHARE: Final = 0.06
+ASK_SHARE: Final = 0.03
 """Of all orders; each offers one GPU, so this is what a run needs of them."""
 MIDDLE_TICKS: Final = 20_000
 
@@ -80,6 +82,21 @@ def _order(run: Run, draw: Random, key: str) -> Order:
     headers = f"Idempotency-Key: {key}\r\n"
     sent = request("http://market", party.key, "POST", "/orders", {"type": side, **body}, headers)
     return Order(order_id(party.account_id, key), sent, side)
+
+
+class PatientClient(AsyncClient):
+    """Asks again what may be asked again while nobody can answer, for as long as orders do."""
+
+    async def call(self, key: str, method: str, path: str, **more: Any) -> Any:
+        """As `AsyncClient.call`."""
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        while True:
+            try:
+                return await super().call(key, method, path, **more)
+            except (OutcomeUnknown, Unreachable):
+                if method != "GET" or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 class Load:
