@@ -155,6 +155,9 @@ def _environment(settings: Settings, name: str) -> dict[str, str]:
         **bare_environment(),
         **client_environment(settings),
         "FLINK_ENV_JAVA_OPTS": f"-Dlog.file={log}",
+        # Jobs must run the code beside this file, also where another checkout of the project is
+        # installed in the environment: what is installed comes before `python.pythonpath`.
+        "PYTHONPATH": str(ROOT),
     }
 
 
