@@ -67,11 +67,15 @@ class Snapshot:
     """The rows of each part."""
 
     def rows(self) -> Rows:
-        """Key and text of every row. Keys are made of ids, which hold no blanks (O2, B5)."""
+        """Key and text of every row.
+
+        A text is a JSON array, which holds no line break; a key is made of ids, which hold neither
+        line breaks nor a blank before a bracket (O2, B5).
+        """
         for text in self.texts:
             for line in text[:-1].split("\n"):
-                key, _, row = line.partition(" ")
-                yield key, row
+                key, bracket, row = line.partition(" [")
+                yield key, bracket[1:] + row
 
     def book(self) -> Book:
         """The book.

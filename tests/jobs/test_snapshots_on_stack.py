@@ -17,9 +17,8 @@ from typer.testing import CliRunner
 import stack
 from cli.__main__ import app
 from cli.session import Session
-from jobs import contract as servers
 from jobs import kafka
-from schemas import names
+from schemas import names, registry
 from schemas.codec import Codec
 from schemas.names import BOOKS_COMMANDS, BOOKS_SNAPSHOTS
 from schemas.settings import Settings
@@ -158,7 +157,8 @@ class Log:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.codec: Codec = servers.codec(settings)
+        with contextlib.closing(registry.connect(settings)) as schemas:
+            self.codec: Codec = schemas.codec()
         self.producer: Producer = kafka.producer(settings)
         self.reader: Consumer = kafka.consumer(settings, "test")
         self.admin = kafka.admin(settings)
