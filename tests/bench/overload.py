@@ -19,10 +19,12 @@ from cli.demo.progress import percentile
 from cli.log import located
 from cli.session import Session
 from schemas.settings import from_environment
-from tests.bench.latency import CONNECTIONS, Market, Phase, machine, write
+from tests.bench.latency import Market, Phase, machine, write
 from tests.bench.wire import open_pool
 
 MARKS = ("<!-- bench-overload:start -->", "<!-- bench-overload:end -->")
+CONNECTIONS = 512
+"""Enough that an answer is never waited for only because all connections wait for theirs."""
 USUAL = (500, 10.0)
 """Rate and seconds of the warm-up."""
 AFTER = (20, 30.0)
