@@ -117,11 +117,12 @@ def test_a_server_that_is_not_ready_is_named(state: str, message: str, severity:
     assert "gpubroker logs kafka" in finding.do
 
 
-def test_servers_of_a_market_that_is_down_are_no_news_but_orphans_are() -> None:
-    rows = (Server("kafka", "down"), Server("redis", "orphan"), Server("api", "orphan"))
-    findings = judged(market="down", servers=rows)
-    assert [finding.about for finding in findings] == ["market", "servers"]
-    assert "redis, api" in findings[1].what
+def test_servers_of_a_market_that_is_down_are_no_news_those_of_an_orphaned_one_are() -> None:
+    rows = (Server("kafka", "down"), Server("redis", "down"))
+    assert [each.about for each in judged(market="down", servers=rows, jobs=None)] == ["market"]
+    rows = (Server("kafka", "orphan"), Server("redis", "down"))
+    abouts = [each.about for each in judged(market="unsupervised", servers=rows)]
+    assert abouts == ["supervisor", "redis"]
 
 
 def test_a_taken_port_names_holder_and_setting() -> None:
