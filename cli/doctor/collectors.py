@@ -316,9 +316,10 @@ def _client(bootstrap: str) -> dict[str, Any]:
 # Flink
 
 
-def jobs(settings: Settings) -> list[Job]:
+def jobs(settings: Settings, transport: httpx.BaseTransport | None = None) -> list[Job]:
     """The newest job of each name, with its last failure and checkpoint."""
-    with httpx.Client(base_url=settings.text("FLINK_URL"), timeout=PATIENCE_SECONDS) as flink:
+    url = settings.text("FLINK_URL")
+    with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, transport=transport) as flink:
         listed = _ask(flink, "/jobs/overview")["jobs"]
         newest = {job["name"]: job for job in sorted(listed, key=lambda job: job["start-time"])}
         return [_job(flink, job) for job in newest.values()]
