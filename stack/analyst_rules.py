@@ -351,7 +351,7 @@ class Check:
         database = self.database if len(parts) == 1 else parts[0]
         return (
             not all(map(_WORD.fullmatch, parts))
-            or (len(parts) > 1 and database in self.catalogue.databases)
+            or (len(parts) > 1 and database in self.catalogue.databases.keys() | self.aliases)
             or database.lower() in SYSTEM_DATABASES
             or (database, parts[-1]) in self.catalogue.tables
         )
@@ -364,7 +364,8 @@ class Check:
             _check_structure(called)
         for child in _children(node):
             if child is called:
-                self._children(child, scope)
+                # What a table function is given, as `view(SELECT …)`, sees no names from around it.
+                self._children(child, frozenset())
             else:
                 self._visit(child, scope)
 
@@ -405,11 +406,18 @@ class Check:
         self._output(node)
         for element in node.get("with", {}).get("children", ()):
             named = _named([element])
-            self._visit(element, scope | named if node.get("recursive_with") else scope)
+            own = self._no_tables(named) if node.get("recursive_with") else frozenset()
+            self._visit(element, scope | own)
             scope |= named
         for key, child in _entries(node):
             if key != "with":
                 self._visit(child, scope)
+
+    def _no_tables(self, names: frozenset[str]) -> frozenset[str]:
+        """Those that cannot be a table's: before its recursion a name means the table."""
+        if self.database.lower() in SYSTEM_DATABASES:
+            return frozenset()
+        return frozenset(n for n in names if (self.database, n) not in self.catalogue.tables)
 
     def _union(self, node: Node, scope: frozenset[str]) -> None:
         """The names of the first SELECT's WITH can be seen in the others."""
@@ -458,15 +466,20 @@ def _check_structure(called: Node) -> None:
 
 
 def _named(elements: Iterable[Node]) -> frozenset[str]:
-    return frozenset(each["name"] for each in elements if each["type"] == "WithElement")
+    """The names that stand for common table expressions; what could be a path is none."""
+    names = (each["name"] for each in elements if each["type"] == "WithElement")
+    return frozenset(name for name in names if name.isidentifier())
 
 
 def _entries(node: Node) -> Iterator[tuple[str, Node]]:
     """The nodes right below, each with the key that it stands under."""
     for key, value in node.items():
-        for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, dict):
-                yield key, child
+        left = [value]
+        for each in left:
+            if isinstance(each, dict):
+                yield key, each
+            elif isinstance(each, list):
+                left += each
 
 
 def _children(node: Node) -> Iterator[Node]:

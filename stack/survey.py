@@ -8,6 +8,8 @@ import psutil
 from schemas.settings import Settings, variable
 from stack import control, plan, ports, processes, state
 
+UNSUPERVISED = "unsupervised"
+
 
 @dataclass(frozen=True, slots=True)
 class TakenPort:
@@ -25,12 +27,15 @@ class TakenPort:
 def overall(settings: Settings) -> str:
     """The state of the whole stack as its supervisor tells it.
 
-    It is `down` if the supervisor is dead, and `never started` if there never was one.
+    It is `never started` if there never was one. If it is dead, it is `unsupervised` while programs
+    live, else `down`.
     """
     told = state.read(settings.path("HOME"))
     if told is None:
         return "never started"
-    return told.state if told.supervisor.find() else state.DOWN
+    if told.supervisor.find():
+        return told.state
+    return UNSUPERVISED if any(each.find() for each in state.left(told)) else state.DOWN
 
 
 def taken_ports(settings: Settings) -> list[TakenPort]:

@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartiti
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 import stack
+from cli.doctor.judgement import IS_UP
 from cli.doctor.observations import (
     Job,
     Lag,
@@ -45,9 +46,10 @@ Place = tuple[str, int]
 def observe(settings: Settings) -> Observations:
     """Everything that can be seen from here, now; what fails to be looked at is told so."""
     market = overall(settings)
-    addressed = located(settings) if market in ("running", "starting", "remote") else settings
+    is_up = market in IS_UP
+    addressed = located(settings) if is_up else settings
     seen, unseen = _looked(_here(addressed, market))
-    if addressed is not settings or market == "remote":
+    if is_up:
         found, blind = _looked({"services": lambda: services(addressed)})
         answering = {each.name for each in found.get("services", ()) if each.error is None}
         more, blinder = _looked(_there(addressed, answering))
@@ -314,9 +316,10 @@ def _client(bootstrap: str) -> dict[str, Any]:
 # Flink
 
 
-def jobs(settings: Settings) -> list[Job]:
+def jobs(settings: Settings, transport: httpx.BaseTransport | None = None) -> list[Job]:
     """The newest job of each name, with its last failure and checkpoint."""
-    with httpx.Client(base_url=settings.text("FLINK_URL"), timeout=PATIENCE_SECONDS) as flink:
+    url = settings.text("FLINK_URL")
+    with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, transport=transport) as flink:
         listed = _ask(flink, "/jobs/overview")["jobs"]
         newest = {job["name"]: job for job in sorted(listed, key=lambda job: job["start-time"])}
         return [_job(flink, job) for job in newest.values()]

@@ -33,7 +33,8 @@ CLOCK_SECONDS: Final = 1.0
 SNAPSHOT_SECONDS: Final = 26 * 3600.0
 """Snapshots are daily; two hours of grace."""
 SHOWN: Final = 5
-GOOD_STATES: Final = frozenset({"ready", "done"})
+IS_UP: Final = frozenset({"running", "starting", "unsupervised", "remote"})
+GOOD_STATES: Final = frozenset({"ready", "done", "orphan"})
 ON_THE_WAY: Final = frozenset({"waiting", "preparing", "starting"})
 RUNNING_JOBS: Final = frozenset({"RUNNING", "CREATED", "INITIALIZING"})
 ENDED_WELL: Final = frozenset({"FINISHED", "CANCELED", "CANCELLING"})
@@ -77,26 +78,23 @@ def market(seen: Observations) -> Iterator[Finding]:
             what = "the market did not come up"
             do = "see the servers named below and `gpubroker logs NAME`, then `gpubroker up`"
             yield Finding("error", "market", what, why, do)
+        case "unsupervised":
+            yield Finding(
+                "error",
+                "supervisor",
+                "the servers run without their supervisor, which died",
+                "nothing restarts what fails, and `gpubroker status` calls them orphans",
+                "`gpubroker up` starts a new supervisor",
+            )
         case "starting" | "stopping" as state:
             do = "wait until it is done; `gpubroker status` shows how far it is"
             yield Finding("warning", "market", f"the market is {state}", why, do)
 
 
 def servers(seen: Observations) -> Iterator[Finding]:
-    """Servers that are down, failed, restarting or left behind."""
-    if seen.market in ("down", "never started"):
-        orphans = [server.name for server in seen.servers if server.state == "orphan"]
-    else:
-        orphans = []
+    """Servers of a market that runs, or should, that are down, failed or restarting."""
+    if seen.market in IS_UP or seen.market == "failed":
         yield from (_server(each) for each in seen.servers if each.state not in GOOD_STATES)
-    if orphans:
-        yield Finding(
-            "warning",
-            "servers",
-            f"left running without a supervisor: {', '.join(orphans)}",
-            "nothing restarts them, and they hold their ports",
-            "`gpubroker up` takes over, `gpubroker down` ends them",
-        )
 
 
 def _server(server: Server) -> Finding:
@@ -137,7 +135,7 @@ def resources(seen: Observations) -> Iterator[Finding]:
             "on a full disk the log takes no order and no checkpoint is written",
             "make room there, or move the state folder and set GPUBROKER_HOME",
         )
-    is_up = seen.market in ("running", "starting", "remote")
+    is_up = seen.market in IS_UP
     needed = MEMORY_LOW_BYTES if is_up else MARKET_MEMORY_BYTES
     if room.memory_available_bytes < needed:
         yield Finding(
@@ -265,7 +263,7 @@ def jobs(seen: Observations) -> Iterator[Finding]:
     if seen.jobs is None:
         return
     running = {job.name for job in seen.jobs if job.state in RUNNING_JOBS}
-    if not running and seen.market == "running":
+    if not running and seen.market != "starting":
         what = "Flink runs no job" if not seen.jobs else "none of Flink's jobs runs"
         yield Finding("error", "jobs", what, "no order is matched", _SUBMIT)
     for job in seen.jobs:

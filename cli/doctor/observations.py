@@ -106,9 +106,10 @@ class Unseen:
 class Observations:
     """All that was seen; None where nothing could be looked at.
 
-    `market` is `running`, `starting`, `stopping`, `failed`, `down`, `never started` or, when the
-    servers are not of a local stack, `remote`. `births_moved_seconds` is by how far the time of
-    birth of each living program moved since it was noted: it moves with the wall clock alone.
+    `market` is `running`, `starting`, `stopping`, `failed`, `down`, `unsupervised`,
+    `never started` or, when the servers are not of a local stack, `remote`.
+    `births_moved_seconds` is by how far the time of birth of each living program moved since it
+    was noted: it moves with the wall clock alone.
     `newest_append_at_ms` is the latest append time in the logs of commands.
     """
 

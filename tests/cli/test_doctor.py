@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -117,11 +118,12 @@ def test_a_server_that_is_not_ready_is_named(state: str, message: str, severity:
     assert "gpubroker logs kafka" in finding.do
 
 
-def test_servers_of_a_market_that_is_down_are_no_news_but_orphans_are() -> None:
-    rows = (Server("kafka", "down"), Server("redis", "orphan"), Server("api", "orphan"))
-    findings = judged(market="down", servers=rows)
-    assert [finding.about for finding in findings] == ["market", "servers"]
-    assert "redis, api" in findings[1].what
+def test_servers_of_a_market_that_is_down_are_no_news_those_of_an_orphaned_one_are() -> None:
+    rows = (Server("kafka", "down"), Server("redis", "down"))
+    assert [each.about for each in judged(market="down", servers=rows, jobs=None)] == ["market"]
+    rows = (Server("kafka", "orphan"), Server("redis", "down"))
+    abouts = [each.about for each in judged(market="unsupervised", servers=rows)]
+    assert abouts == ["supervisor", "redis"]
 
 
 def test_a_taken_port_names_holder_and_setting() -> None:
@@ -361,6 +363,38 @@ def test_it_looks_at_what_it_can_when_nothing_was_ever_started(tmp_path: Path) -
     assert seen.resources is not None
     assert not (tmp_path / "none").exists()
     assert judge(seen)[0].about == "market"
+
+
+FLINK: dict[str, Any] = {
+    "/jobs/overview": {
+        "jobs": [
+            {"jid": "old", "name": "matching", "state": "CANCELED", "start-time": 1},
+            {"jid": "new", "name": "matching", "state": "RUNNING", "start-time": 2},
+            {"jid": "done", "name": "other", "state": "FINISHED", "start-time": 3},
+        ]
+    },
+    "/jobs/new/exceptions": {
+        "exceptionHistory": {"entries": [{"stacktrace": STACK_TRACE, "timestamp": 7}]}
+    },
+    "/jobs/new/metrics": [{"id": "numRestarts", "value": "4"}],
+    "/jobs/new/checkpoints": {
+        "latest": {
+            "completed": {"latest_ack_timestamp": 9},
+            "failed": {"failure_timestamp": 10, "failure_message": "no space left"},
+        }
+    },
+}
+
+
+def test_jobs_are_read_from_flink() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=FLINK[request.url.path])
+
+    settings = Settings({}).with_values(FLINK_URL="http://flink.test")
+    assert collectors.jobs(settings, httpx.MockTransport(answer)) == [
+        Job("matching", "RUNNING", 2, 4, STACK_TRACE, 7, 9, "no space left"),
+        Job("other", "FINISHED", 3),
+    ]
 
 
 def test_a_password_is_never_shown() -> None:

@@ -252,6 +252,33 @@ HIDDEN: Final = [
         ("as a table that is shown", "SHOW CREATE TABLE `{file}`", TABLES),
         ("under the name of a WITH", "WITH x AS (SELECT * FROM `x`) SELECT * FROM x", TABLES),
         (
+            "under the name of a WITH, in view()",
+            "WITH environment AS (SELECT 1) SELECT * FROM view(SELECT * FROM environment)",
+            TABLES,
+        ),
+        (
+            "under the name of a WITH RECURSIVE",
+            "WITH RECURSIVE leaky AS (SELECT * FROM leaky) SELECT * FROM leaky",
+            "function file",
+        ),
+        (
+            "under the name of a WITH RECURSIVE, in its first part",
+            "WITH RECURSIVE outside AS (SELECT * FROM outside UNION ALL SELECT 'a')"
+            " SELECT * FROM outside",
+            "of engine File",
+        ),
+        (
+            "under a WITH that is named like it",
+            "WITH `{file}` AS (SELECT 1) SELECT * FROM `{file}`",
+            TABLES,
+        ),
+        (
+            "behind a UNION with such a WITH",
+            "(WITH `{file}` AS (SELECT 1) SELECT 1) UNION ALL SELECT * FROM `{file}`",
+            TABLES,
+        ),
+        ("by an alias of its database", "WITH default AS k SELECT 'a' IN k.environment", TABLES),
+        (
             "under a WITH of another SELECT",
             "SELECT * FROM (WITH e AS (SELECT 1) SELECT * FROM e), e",
             TABLES,
@@ -341,6 +368,12 @@ SECRETS: Final = [
     Attack("system in IN", "SELECT 'a' IN system.processes", "table system.processes"),
     Attack("system as the database", "SELECT * FROM processes", TABLES, {"database": "system"}),
     Attack("a word of system in IN", "SELECT 1 IN processes", TABLES, {"database": "system"}),
+    Attack(
+        "a word of system in WITH RECURSIVE",
+        "WITH RECURSIVE processes AS (SELECT * FROM processes) SELECT * FROM processes",
+        TABLES,
+        {"database": "system"},
+    ),
     Attack("SHOW PROCESSLIST", "SHOW PROCESSLIST", STATEMENTS),
     Attack("SHOW GRANTS", "SHOW GRANTS", STATEMENTS),
     Attack("SHOW CREATE USER", "SHOW CREATE USER", STATEMENTS),
