@@ -7,7 +7,7 @@ from query_api import answers, problems, times
 from query_api.bodies import TelemetryBatch
 from query_api.commands.keys import new_key
 from query_api.endpoint import PREFIX, Answer, Call, Endpoint
-from query_api.ports import AlreadyExists, OutcomeUnknown
+from query_api.ports import AlreadyExists, OutcomeUnknown, Principal, Reporter
 from query_api.problems import Problem
 from query_api.queries.orders import read_id, wanted_id
 from query_api.queries.telemetry import find_reporting
@@ -23,10 +23,10 @@ NODE_SCOPES = ("telemetry:read", "telemetry:write")
 async def add_batch(call: Call) -> Answer:
     """Put readings of one node into the log; each is accepted or refused by itself."""
     body: TelemetryBatch = call.body
-    node = (await find_reporting(call, read_id(body.node_id, "node"))).node
-    _require_reporter(call)
-    judged = await _judged(call, node, body.metrics)
-    await _append(call, node, judged.readings)
+    reporter = await find_reporting(call, read_id(body.node_id, "node"))
+    _require_own(call.principal, reporter)
+    judged = await _judged(call, reporter.node, body.metrics)
+    await _append(call, reporter.node, judged.readings)
     counts = Counter[str](refusal.code for refusal in judged.refusals)
     call.ports.on_readings({"accepted": len(judged.readings), **counts})
     told: answers.TakenBatch = {
@@ -54,10 +54,13 @@ async def enrol_node(call: Call) -> Answer:
     return Answer(201, told)
 
 
-def _require_reporter(call: Call) -> None:
-    """A node reports with its own key, or its provider does."""
-    if call.principal.node_id is None and "provider" not in call.principal.roles:
-        raise problems.forbidden("this needs the node's key, or one of the role provider")
+def _require_own(principal: Principal, reporter: Reporter) -> None:
+    """A node reports with its own key, or its provider does; an administrator only looks."""
+    is_provider = principal.account_id == reporter.account_id and "provider" in principal.roles
+    if principal.node_id is None and not is_provider:
+        raise problems.forbidden(
+            "this needs the node's key, or one of its provider's account with the role provider"
+        )
 
 
 async def _judged(call: Call, node: Node, metrics: list[Metric]) -> Judged:
