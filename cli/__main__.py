@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from cli import errors, output
 from cli.commands import (
     account,
+    agent,
     cluster,
     demo,
     key,
@@ -73,7 +74,7 @@ def root(ctx: typer.Context) -> None:
         ctx.obj = Session(settings.from_environment())
 
 
-for group in (order, market, provider, cluster, node, account, key):
+for group in (order, market, provider, cluster, node, agent, account, key):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 for command in (local.up, local.down, local.status, local.logs, sql.sql, replay.replay, demo.demo):
     app.command()(command)
