@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from cli import errors, output
 from cli.commands import (
     account,
+    agent,
     cluster,
     demo,
     doctor,
@@ -76,7 +77,7 @@ def root(ctx: typer.Context) -> None:
         ctx.obj = Session(settings.from_environment())
 
 
-for group in (order, market, provider, cluster, node, account, key):
+for group in (order, market, provider, cluster, node, agent, account, key):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 for command in (
     *(local.up, local.down, local.status, local.logs, doctor.doctor),

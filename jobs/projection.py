@@ -1,8 +1,8 @@
-"""Writes facts to the views: ClickHouse for history, Redis for now.
+"""Writes facts and readings of telemetry to the views: ClickHouse for history, Redis for now.
 
-Plain consumers, one group per store so that neither stalls the other: take a batch, write it, then
-commit the offsets. A store that is down is waited for; nothing is skipped, and what is written
-twice is one row all the same.
+Plain consumers, one group per store and stream, so that none stalls another and orders never queue
+up behind telemetry: take a batch, write it, then commit the offsets. A store that is down is waited
+for; nothing is skipped, and what is written twice is one row all the same.
 """
 
 import logging
@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import redis
@@ -21,11 +21,12 @@ from redis.exceptions import RedisError
 from jobs import contract as servers
 from jobs import kafka, rows
 from jobs.dead_letters import dead_letter
-from schemas import contract, names, views
+from schemas import contract, names, readings, views
 from schemas.codec import Codec, Decoder, UnreadableRecord
 from schemas.settings import Settings
 
 READER: Final = "projection"
+READINGS: Final = (names.TELEMETRY_GPU, names.TELEMETRY_NODE)
 IDLE_SECONDS: Final = 0.5
 COMMIT_SECONDS: Final = 1.0
 """Offsets are committed this often at most; what comes again after a crash changes nothing."""
@@ -36,7 +37,7 @@ _UNREACHABLE: Final = (ClickHouseError, RedisError, OSError)
 
 
 class Fact(NamedTuple):
-    """A decoded record and its topic."""
+    """A decoded record, a fact or a reading, and its topic."""
 
     topic: str
     record: dict[str, Any]
@@ -54,6 +55,9 @@ class Store(Protocol):
     patience_ms: int
     """How long the broker gathers records for it."""
 
+    @property
+    def topics(self) -> Sequence[str]: ...
+
     def write(self, facts: list[Fact]) -> None:
         """Write a batch, whole or again."""
         ...
@@ -68,8 +72,9 @@ class ClickHouse:
     interval_seconds = 1.0
     patience_ms = 250
 
-    def __init__(self, connect: Callable[[], Any]) -> None:
+    def __init__(self, connect: Callable[[], Any], topics: Sequence[str]) -> None:
         """Connect when there is something to write, with this function."""
+        self.topics = topics
         self._connect = connect
         self._client: Any = None
         self._inserts: dict[str, Any] = {}
@@ -107,6 +112,7 @@ class Redis:
 
     def __init__(self, client: "redis.Redis") -> None:
         """Use this client."""
+        self.topics = fact_topics()
         self._client = client
         self._fold = client.register_script(views.FOLD)
 
@@ -117,6 +123,37 @@ class Redis:
         pipeline = self._client.pipeline(transaction=False)
         for fold in folds:
             self._fold(keys=[fold.key], args=fold.arguments(), client=pipeline)
+        pipeline.execute()
+
+
+class ClickHouseReadings(ClickHouse):
+    """The same for readings, of which there are many more and which nobody waits for."""
+
+    name = "telemetry-clickhouse"
+    max_records = 50_000
+    linger_seconds = 0.25
+
+
+class RedisReadings:
+    """One pipeline a batch, of which each node has one command with the newest of its readings."""
+
+    name = "telemetry-redis"
+    topics = READINGS
+    max_records = 20_000
+    linger_seconds = 0.05
+    interval_seconds = 0.5
+    patience_ms = 100
+
+    def __init__(self, client: "redis.Redis") -> None:
+        """Use this client."""
+        self._client = client
+        self._newest = client.register_script(readings.NEWEST)
+
+    def write(self, facts: list[Fact]) -> None:
+        pipeline = self._client.pipeline(transaction=False)
+        for key, fields in rows.newest(reading for _, reading in facts).items():
+            pairs = [text for field in fields.items() for text in field]
+            self._newest(keys=[key], args=[readings.LIVE_MS, *pairs], client=pipeline)
         pipeline.execute()
 
 
@@ -136,7 +173,7 @@ class Projector:
         self._consumer = consumer
         self._producer = producer
         self._stop = stop
-        self._decoders: dict[str, Decoder] = {topic: codec.decoder(topic) for topic in topics()}
+        self._decoders: dict[str, Decoder] = {topic: codec.decoder(topic) for topic in store.topics}
         self._letter = codec.encoder(names.DEAD_LETTERS)
         self._commit_due_at = 0.0
         self._batch_due_at = 0.0
@@ -144,7 +181,7 @@ class Projector:
 
     def run(self) -> None:
         """Project until stopped."""
-        self._consumer.subscribe(topics())
+        self._consumer.subscribe(list(self._store.topics))
         try:
             while not self._stop.is_set():
                 if batch := self._batch():
@@ -229,8 +266,13 @@ def topics() -> list[str]:
     return [topic.name for topic in contract.topics().values() if READER in topic.readers]
 
 
+def fact_topics() -> list[str]:
+    """Those of facts."""
+    return [topic for topic in topics() if topic not in READINGS]
+
+
 def run(settings: Settings) -> None:
-    """Project into both stores until SIGTERM or SIGINT; then finish the batches at hand.
+    """Project into all stores until SIGTERM or SIGINT; then finish the batches at hand.
 
     Raises:
         RegistryRefused: the schema registry does not answer or does not know our schemas.
@@ -240,9 +282,12 @@ def run(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    redis_url = settings.text("REDIS_URL")
     stores: tuple[Store, ...] = (
-        ClickHouse(lambda: servers.clickhouse(settings)),
-        Redis(redis.Redis.from_url(settings.text("REDIS_URL"), decode_responses=True)),
+        ClickHouse(lambda: servers.clickhouse(settings), fact_topics()),
+        Redis(redis.Redis.from_url(redis_url, decode_responses=True)),
+        ClickHouseReadings(lambda: servers.clickhouse(settings), READINGS),
+        RedisReadings(redis.Redis.from_url(redis_url, decode_responses=True)),
     )
     failures: list[BaseException] = []
     threads = [_start(store, settings, producer, codec, stop, failures) for store in stores]

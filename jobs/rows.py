@@ -1,7 +1,8 @@
 """From facts to what the views store: pure functions, no client in reach.
 
 A fact becomes one row of its ClickHouse table, and the folds that it means for rows in Redis
-(`schemas.views` says what a row is).
+(`schemas.views` says what a row is). So does a reading of telemetry, of which Redis holds the
+newest (`schemas.readings`).
 """
 
 import functools
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from typing import Any, Final, NamedTuple
 
-from schemas import contract, views
+from schemas import contract, readings, views
 
 Fact = Mapping[str, Any]
 Columns = dict[str, list[Any]]
@@ -33,7 +34,7 @@ class Fold(NamedTuple):
 
 @functools.cache
 def tables() -> dict[str, str]:
-    """The ClickHouse table of each topic of facts, as views.toml has them."""
+    """The ClickHouse table of each topic of facts or readings, as views.toml has them."""
     text = resources.files("schemas").joinpath("views.toml").read_text()
     return {table["topic"]: name for name, table in tomllib.loads(text)["tables"].items()}
 
@@ -55,6 +56,20 @@ def folds(topic: str, fact: Fact) -> list[Fold]:
     """What a fact means for rows in Redis; most facts of books mean something, some nothing."""
     made = _FOLDS.get(topic)
     return made(fact) if made else []
+
+
+def newest(told: Iterable[Fact]) -> dict[str, dict[str, str]]:
+    """What readings mean for rows in Redis: by key, the fields with the newest of each."""
+    found: dict[str, dict[str, Fact]] = {}
+    for reading in told:
+        row = found.setdefault(readings.telemetry_key(reading["node_id"]), {})
+        held = row.get(field := readings.field(reading))
+        if held is None or held["timestamp"] < reading["timestamp"]:
+            row[field] = reading
+    return {
+        key: {field: readings.text(reading) for field, reading in row.items()}
+        for key, row in found.items()
+    }
 
 
 def _created(fact: Fact) -> list[Fold]:

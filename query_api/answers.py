@@ -12,9 +12,10 @@ from typing_extensions import TypedDict
 from query_api import times
 from query_api.bodies import Role, Scope
 from query_api.ports import Row
-from schemas.names import Health, OrderStatus
+from schemas.names import Health, OrderStatus, ReadingStatus
 from schemas.views import Order
 from udfs import money
+from udfs.telemetry import Code
 
 Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -349,6 +350,71 @@ class Nodes(TypedDict):
     next_cursor: str | None
 
 
+class RefusedReading(TypedDict):
+    """A reading that was not taken, by its place in the batch."""
+
+    index: int
+    code: Code
+    detail: str
+
+
+class TakenBatch(TypedDict):
+    """What became of a batch; what was accepted is in the log."""
+
+    accepted: int
+    rejected: list[RefusedReading]
+
+
+class ToldGpuReading(TypedDict):
+    """What a GPU measured."""
+
+    gpu_index: int
+    timestamp: Time
+    gpu_utilization: float
+    memory_utilization: float
+    temperature: float
+    power_draw: float
+    status: ReadingStatus
+
+
+class ToldNodeReading(TypedDict):
+    """What a node measured of itself."""
+
+    timestamp: Time
+    cpu_utilization: float
+    memory_utilization: float
+    disk_utilization: float
+    network_receive_rate: float
+    network_send_rate: float
+
+
+class NowOfGpu(ToldGpuReading):
+    """The newest reading of a GPU."""
+
+    age_seconds: float
+
+
+class NowOfNode(ToldNodeReading):
+    """The newest reading of a node itself."""
+
+    age_seconds: float
+
+
+class NodeTelemetry(TypedDict):
+    """The newest readings of a node; a GPU that never reported has none."""
+
+    node_id: Id
+    gpus: list[NowOfGpu]
+    node: NowOfNode | None
+
+
+class Readings(TypedDict):
+    """A page of readings, oldest first."""
+
+    metrics: list[ToldGpuReading | ToldNodeReading]
+    next_cursor: str | None
+
+
 class CreatedKey(TypedDict):
     """A new API key; the key is told this once."""
 
@@ -364,6 +430,7 @@ class Key(TypedDict):
     account_id: Id
     name: str
     prefix: str
+    node_id: Id | None
     roles: list[Role]
     scopes: list[Scope]
     expires_at: Time | None
@@ -387,6 +454,7 @@ class Me(TypedDict):
     suspended: bool
     provider_id: Id | None
     key_id: Id
+    node_id: Id | None
     roles: list[Role]
     scopes: list[Scope]
     expires_at: Time | None
@@ -568,11 +636,23 @@ def told_key(key: Row) -> Key:
         "account_id": key["account_id"],
         "name": key["name"],
         "prefix": key["prefix"],
+        "node_id": key["node_id"],
         "roles": sorted(key["roles"]),
         "scopes": sorted(key["scopes"]),
         "expires_at": times.told_if_set(key["expires_at_ms"]),
         "created_at": times.told(key["created_at_ms"]),
     }
+
+
+def told_reading(reading: Row) -> Row:
+    """A reading, its time as times are told."""
+    return {**reading, "timestamp": times.told(reading["timestamp"])}
+
+
+def newest_reading(reading: Row, now_ms: int) -> Row:
+    """The same with its age; a clock that is ahead does not make it negative."""
+    age_ms = max(now_ms - reading["timestamp"], 0)
+    return {**told_reading(reading), "age_seconds": age_ms / 1000}
 
 
 def limit_usd(price_micros: int | None) -> str | None:

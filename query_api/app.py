@@ -7,7 +7,16 @@ from quart import Quart, Request, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from query_api import documentation, health, problems
-from query_api.commands import accounts, keys, market, nodes, orders, providers, snapshots
+from query_api.commands import (
+    accounts,
+    keys,
+    market,
+    nodes,
+    orders,
+    providers,
+    snapshots,
+    telemetry,
+)
 from query_api.direct import DirectRoute
 from query_api.endpoint import Endpoint
 from query_api.metrics import Metrics
@@ -19,6 +28,7 @@ from query_api.queries import nodes as node_queries
 from query_api.queries import orders as order_queries
 from query_api.queries import providers as provider_queries
 from query_api.queries import snapshots as snapshot_queries
+from query_api.queries import telemetry as telemetry_queries
 from query_api.serving import Reply, Server, problem_of, refused
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -33,9 +43,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *provider_queries.ENDPOINTS,
     *nodes.ENDPOINTS,
     *node_queries.ENDPOINTS,
+    *telemetry.ENDPOINTS,
+    *telemetry_queries.ENDPOINTS,
     *keys.ENDPOINTS,
     *auth_queries.ENDPOINTS,
 )
+BUSIEST = (orders.place_order, telemetry.add_batch)
+"""What is served without the framework; its paths have no parameters."""
 View = Callable[..., Awaitable[Response]]
 
 
@@ -53,7 +67,7 @@ def create_app(ports: Ports, metrics: Metrics | None = None) -> Quart:
     documentation.add_to(app, ENDPOINTS)
     health.add_to(app, ports, metrics)
     app.register_error_handler(Exception, _failed)
-    busiest = next(each for each in ENDPOINTS if each.handle is orders.place_order)
+    busiest = [each for each in ENDPOINTS if each.handle in BUSIEST]
     app.asgi_app = DirectRoute(app.asgi_app, busiest, server)  # type: ignore[assignment]
     return app
 

@@ -29,6 +29,8 @@ MAX_HOURS = 8_760
 MAX_GPUS = 1_024
 MAX_LIST = 1_000
 MAX_USD = 10**9
+MAX_METRICS = 20_000
+"""Readings of a batch: more than its largest body can hold of good ones."""
 MAX_DETAILS = 16 * 1024
 MAX_WORDS = 16
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,4})?")
@@ -43,6 +45,9 @@ Scope = Literal[
     "providers:write",
     "keys:read",
     "keys:write",
+    "telemetry:read",
+    "telemetry:write",
+    "nodes:enrol",
     "admin",
 ]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -81,6 +86,12 @@ def _small(value: dict[str, Any]) -> dict[str, Any]:
     if len(json.dumps(value, default=str)) > MAX_DETAILS:
         raise ValueError
     return value
+
+
+def _reading_time(value: Any) -> int:
+    if not isinstance(value, str):
+        raise ValueError
+    return int(value) if re.fullmatch(r"[0-9]{1,15}", value) else times.read_ms(value)
 
 
 def _query_int(value: Any) -> int:
@@ -295,6 +306,15 @@ class SetPricing(Body):
     surge_enabled: bool = Field(False, description="true or false")
 
 
+class TelemetryBatch(Body):
+    """Readings of one node; each of them is judged by itself."""
+
+    node_id: Word = Field(description="the node that reports")
+    metrics: Annotated[list[Any], Field(min_length=1, max_length=MAX_METRICS)] = Field(
+        description=f"a list of 1 to {MAX_METRICS} readings"
+    )
+
+
 class CreateKey(Body):
     """An API key to make; it never grants more than the caller has."""
 
@@ -320,6 +340,12 @@ Limit = Annotated[
         "type": "integer", "minimum": 1, "maximum": MAX_LIST,
     }),
 ]  # fmt: skip
+ReadingTime = Annotated[
+    int,
+    BeforeValidator(_reading_time),
+    WithJsonSchema({"anyOf": [_TIME_SCHEMA, {"type": "integer", "minimum": 0}]}),
+]
+READING_TIME = "RFC 3339 with its offset, or ms since 1970"
 LIMIT = f"an integer from 1 to {MAX_LIST}"
 CURSOR = "next_cursor of the page before"
 
@@ -351,6 +377,16 @@ class NodePage(Page):
     """Which nodes."""
 
     cluster_id: Word | None = Field(None, description="a cluster of the caller")
+
+
+class ReadingPage(Page):
+    """Which readings of a node."""
+
+    from_: ReadingTime | None = Field(
+        None, alias="from", description=f"{READING_TIME}; an hour before `to` if absent"
+    )
+    to: ReadingTime | None = Field(None, description=f"{READING_TIME}, not included; now if absent")
+    kind: Literal["gpu", "node"] = Field("gpu", description="gpu, or node for those of itself")
 
 
 class DepthQuery(Query):

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from quart import Quart
 
-from query_api.adapters import clickhouse, kafka, market_data, postgres, redis
+from query_api.adapters import clickhouse, kafka, market_data, postgres, redis, telemetry_log
 from query_api.adapters.clock import SystemClock
 from query_api.adapters.kafka import KafkaLog
 from query_api.adapters.watches import Watches
@@ -16,6 +16,7 @@ from query_api.app import create_app
 from query_api.limits import Limits
 from query_api.metrics import Metrics
 from query_api.ports import Ports, Unavailable
+from query_api.slots import SharedSlots
 from schemas import registry
 from schemas.settings import Settings, from_environment, process_environment
 
@@ -37,6 +38,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
         enter = opened.enter_async_context
         codec = opened.enter_context(closing(registry.connect(settings))).codec()
         log = await enter(kafka.open_log(settings, codec))
+        telemetry = await enter(telemetry_log.open_telemetry(settings, codec))
         admin = kafka.open_admin(settings)
         await enter(kafka.open_follower(settings, admin, codec, watches, kafka.OUTCOMES))
         await enter(kafka.open_follower(settings, admin, codec, placements, kafka.PLACEMENTS))
@@ -50,6 +52,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
         yield Ports(
             clock=clock,
             log=log,
+            telemetry=telemetry,
             facts=watches,
             live=live,
             history=history,
@@ -57,6 +60,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             keys=store,
             registrations=store,
             quotas=live,
+            slots=SharedSlots(live),
             samples=placements,
             limits=Limits.of(settings),
             probes={
@@ -68,7 +72,11 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
                 "registry": lambda: _ping(schemas_client),
             },
             lags=lambda: kafka.lags(admin),
-            queues={"watches": watches.__len__, "redis": live.pipe.__len__},
+            queues={
+                "watches": watches.__len__,
+                "redis": live.pipe.__len__,
+                "telemetry": telemetry.__len__,
+            },
         )
 
 

@@ -1,10 +1,11 @@
-"""The one path that carries the load, served without the framework's request objects.
+"""The paths that carry the load, served without the framework's request objects.
 
 Quart takes more than half of the time of placing an order (docs/performance.md); everything that
-makes an answer is the same, only routing and the request's wrapping are left out.
+makes an answer is the same, only routing and the request's wrapping are left out. A body is read
+only when it is asked for, so a large one costs nothing before its key was looked at.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
@@ -22,9 +23,10 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 class DirectRequest:
     """A request as ASGI hands it over."""
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive, max_bytes: int) -> None:
         self._scope = scope
         self._receive = receive
+        self._max_bytes = max_bytes
 
     @cached_property
     def headers(self) -> Mapping[str, str]:
@@ -37,8 +39,8 @@ class DirectRequest:
         return dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True)) if text else {}
 
     async def body(self) -> bytes:
-        if int(self.headers.get("content-length", "0")) > problems.MAX_BYTES:
-            raise problems.too_large()
+        if int(self.headers.get("content-length", "0")) > self._max_bytes:
+            raise problems.too_large(self._max_bytes)
         parts, size, more = [], 0, True
         while more:
             message = await self._receive()
@@ -46,30 +48,27 @@ class DirectRequest:
                 raise problems.invalid_json("the client left before the body's end")
             parts.append(message.get("body", b""))
             size += len(parts[-1])
-            if size > problems.MAX_BYTES:
-                raise problems.too_large()
+            if size > self._max_bytes:
+                raise problems.too_large(self._max_bytes)
             more = message.get("more_body", False)
         return b"".join(parts)
 
 
 class DirectRoute:
-    """An ASGI application that serves one endpoint itself and leaves the rest to another."""
+    """An ASGI application that serves some endpoints itself and leaves the rest to another."""
 
-    def __init__(self, others: Application, endpoint: Endpoint, server: Server) -> None:
+    def __init__(self, others: Application, endpoints: Iterable[Endpoint], server: Server) -> None:
         self._others = others
-        self._endpoint = endpoint
+        self._endpoints = {each.path: each for each in endpoints}
         self._server = server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (
-            scope["type"] != "http"
-            or scope["path"] != self._endpoint.path
-            or scope["method"] != self._endpoint.method
-        ):
+        endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
+        if endpoint is None or scope["method"] != endpoint.method:
             await self._others(scope, receive, send)
             return
-        reply = await self._server.serve(self._endpoint, {}, DirectRequest(scope, receive))
-        await _send(send, reply)
+        request = DirectRequest(scope, receive, endpoint.max_bytes)
+        await _send(send, await self._server.serve(endpoint, {}, request))
 
 
 async def _send(send: Send, reply: Reply) -> None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from query_api.bodies import NoQuery
 from query_api.ports import Ports, Principal
-from query_api.problems import FieldError
+from query_api.problems import MAX_BYTES, FieldError
 from query_api.quotas import Kind
 
 PREFIX = "/api/v2"
@@ -65,6 +65,10 @@ class Endpoint:
     """Request headers that it reads, with what they mean."""
     only_asks: bool = False
     """Whether it changes nothing although it is not a GET."""
+    max_bytes: int = MAX_BYTES
+    """The largest body that it reads; a larger one than usual is for direct routes."""
+    is_measured: bool = False
+    """Whether numbers of its body are measurements: floats, where others are decimals."""
     urgency: Urgency = "usual"
     """When it is shed: what adds an order first, what takes risk away last."""
 

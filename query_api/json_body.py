@@ -8,16 +8,21 @@ from typing import Any, NoReturn
 from query_api.problems import invalid_json
 
 MAX_DEPTH = 16
+Decode = Callable[[str], Any]
 
 
-def read_object(body: bytes) -> dict[str, Any]:
+def read_object(body: bytes, *, is_measured: bool = False) -> dict[str, Any]:
     """The JSON object in a body, numbers with a fraction or exponent as decimals.
+
+    Args:
+        body: the bytes.
+        is_measured: numbers with a fraction or exponent become floats instead.
 
     Raises:
         Problem: 400 `INVALID_JSON` for bad UTF-8, duplicate keys, NaN, trailing data, lone
             surrogates, nesting deeper than `MAX_DEPTH`, or anything but an object.
     """
-    value = _parse(_decoded(body))
+    value = _parse(_decoded(body), _MEASURED if is_measured else _DECODE)
     if not isinstance(value, dict):
         raise invalid_json(f"the body must be a JSON object, was {_kind(value)}")
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
@@ -39,9 +44,9 @@ def _decoded(body: bytes) -> str:
         raise invalid_json(f"byte {error.start} is not UTF-8") from None
 
 
-def _parse(text: str) -> Any:
+def _parse(text: str, decode: Decode) -> Any:
     try:
-        return _DECODE(text)
+        return decode(text)
     except json.JSONDecodeError as error:
         raise invalid_json(f"{error.msg} at character {error.pos}") from None
     except RecursionError:
@@ -90,7 +95,12 @@ def _kind(value: Any) -> str:
     )
 
 
-_DECODE: Callable[[str], Any] = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=Decimal, parse_constant=_refuse_constant
-).decode
+def _decoder(read_fraction: Callable[[str], Any]) -> Decode:
+    return json.JSONDecoder(
+        object_pairs_hook=_unique, parse_float=read_fraction, parse_constant=_refuse_constant
+    ).decode
+
+
+_DECODE = _decoder(Decimal)
+_MEASURED = _decoder(float)
 _ENCODE: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode

@@ -36,6 +36,12 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+        self._readings = Counter(
+            "gpubroker_telemetry_readings",
+            "readings of telemetry: accepted, or refused by their code",
+            ["result"],
+            registry=self.registry,
+        )
         self._refusals = Counter(
             "gpubroker_api_refusals",
             "requests answered with 429, by the problem's code",
@@ -71,6 +77,11 @@ class Metrics:
     def count_order(self, side: str) -> None:
         """Count an order that was put into the log."""
         self._orders[side].inc()
+
+    def count_readings(self, counts: Mapping[str, int]) -> None:
+        """Count readings of telemetry, by what became of them."""
+        for result, count in counts.items():
+            self._readings.labels(result=result).inc(count)
 
     def count_refusal(self, code: str) -> None:
         """Count a request that was too much."""

@@ -6,11 +6,44 @@ gets out of risk, may use all places. What is shed costs next to nothing: neithe
 looked at.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from query_api import problems
 from query_api.endpoint import Urgency
 from query_api.waiting_room import WaitingRoom
 
 SHARES: dict[Urgency, float] = {"later": 0.5, "usual": 0.75, "now": 1.0}
 """Part of the places that each urgency may fill."""
+
+
+MOST_LARGE_BYTES = 32 * 1024 * 1024
+
+
+class LargeBodies:
+    """Bounds the bytes that bodies larger than usual take in one process, all together.
+
+    They are read after their key was looked at, and become about ten times as much while they are
+    worked on.
+    """
+
+    def __init__(self, most_bytes: int = MOST_LARGE_BYTES) -> None:
+        self._left_bytes = most_bytes
+
+    @contextmanager
+    def held(self, size_bytes: int) -> Iterator[None]:
+        """Hold one.
+
+        Raises:
+            Problem: 429 `OVERLOADED`, there is no room for it.
+        """
+        if size_bytes > self._left_bytes:
+            raise problems.overloaded()
+        self._left_bytes -= size_bytes
+        try:
+            yield
+        finally:
+            self._left_bytes += size_bytes
 
 
 class Gate:

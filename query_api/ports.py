@@ -4,10 +4,10 @@ Every port raises `Unavailable` when its server cannot be reached, and nothing e
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from query_api.backlog import Backlog, Samples
 from query_api.limits import LIMITS, Limits
@@ -15,11 +15,14 @@ from query_api.quotas import Bucket, Grant
 from query_api.waiting_room import WaitingRoom
 from schemas.contract import Catalogue
 from schemas.views import Order
+from udfs.telemetry import Node, Place
 
 Row = dict[str, Any]
 T = TypeVar("T")
 CATALOGUE_SECONDS = 2.0
 """How long the catalogue is used before it is read again."""
+REPORTER_SECONDS = 5.0
+"""How long a node that reports is not looked up again: so long a removed one may go on."""
 
 
 class Unavailable(Exception):
@@ -40,17 +43,31 @@ class AlreadyExists(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls: one API key of an account."""
+    """Who calls: one API key of an account, or the onboarding token of a node."""
 
     key_id: str
     account_id: str
     roles: frozenset[str]
     scopes: frozenset[str]
     expires_at_ms: int | None = None
+    node_id: str | None = None
+    """The node that the key is bound to."""
 
     @property
     def is_admin(self) -> bool:
         return "platform_admin" in self.roles
+
+    @classmethod
+    def of(cls, key: Row) -> Self:
+        """Who the key of this row is."""
+        roles, scopes = frozenset(key["roles"]), frozenset(key["scopes"])
+        expires_at_ms, node_id = key["expires_at_ms"], key["node_id"]
+        return cls(key["id"], key["account_id"], roles, scopes, expires_at_ms, node_id)
+
+    @classmethod
+    def enrolling(cls, node_id: str, account_id: str) -> Self:
+        """Who the onboarding token of a node is: somebody who may exchange it."""
+        return cls(node_id, account_id, frozenset(), frozenset({"nodes:enrol"}), None, node_id)
 
 
 class Clock(Protocol):
@@ -73,6 +90,18 @@ class CommandLog(Protocol):
 
         Raises:
             OutcomeUnknown: the log did not say so in time.
+        """
+        ...
+
+
+class TelemetryLog(Protocol):
+    """The logs of readings."""
+
+    async def append_all(self, node_id: str, told: Sequence[tuple[str, Row]]) -> None:
+        """Return once the readings, each with its topic, are all in the log.
+
+        Raises:
+            OutcomeUnknown: the log did not say so in time; some may be in it.
         """
         ...
 
@@ -123,6 +152,18 @@ class LiveViews(Protocol):
         """The newest NodeChanged of each node, None where there is none."""
         ...
 
+    async def readings(self, node_id: str) -> list[Row]:
+        """The newest readings of the node's GPUs, and of itself, of the last hour."""
+        ...
+
+
+class Slots(Protocol):
+    """Remembers, for all processes, which slots of a GPU have a reading."""
+
+    async def claim(self, node_id: str, places: Sequence[Place]) -> Collection[int]:
+        """Claim these in their order; the positions of those that another reading has."""
+        ...
+
 
 class Quotas(Protocol):
     """Token buckets that all processes share."""
@@ -130,6 +171,19 @@ class Quotas(Protocol):
     async def take(self, buckets: Sequence[Bucket], wanted: int) -> Grant:
         """Take from all of them at once, as many as each has and at most what is wanted."""
         ...
+
+
+class ReadingFilter(NamedTuple):
+    """Which readings of a node, and from where on."""
+
+    node_id: str
+    topic: str
+    from_ms: int
+    to_ms: int
+    """Not included."""
+    limit: int
+    after: tuple[int, int] | None = None
+    """(timestamp, GPU index) of the last one told."""
 
 
 class OrderFilter(NamedTuple):
@@ -165,6 +219,14 @@ class History(Protocol):
 
     async def nodes(self, node_ids: Sequence[str]) -> list[Row | None]: ...
 
+    async def readings(self, wanted: ReadingFilter) -> list[Row]:
+        """Readings of a node by time and GPU index, each once."""
+        ...
+
+    async def newest_readings(self, node_id: str) -> list[Row]:
+        """The newest readings of the node's GPUs, and of itself, however old."""
+        ...
+
 
 class MarketData(Protocol):
     """The market data service; integers in micro-USD."""
@@ -197,10 +259,21 @@ class Keys(Protocol):
     """API keys; only their hashes are known."""
 
     async def principal(self, key_hash: bytes) -> Principal | None:
-        """Who a key is; None if it is unknown, revoked or expired."""
+        """Who a key, or the onboarding token of a node, is.
+
+        None if it is unknown, revoked or expired; a token stays known when it was exchanged.
+        """
         ...
 
     async def add_key(self, key: Row) -> None: ...
+
+    async def enrol(self, key: Row) -> None:
+        """Add the key of the node that it is bound to, in exchange for the onboarding token.
+
+        Raises:
+            AlreadyExists: the token was exchanged, or the node is removed.
+        """
+        ...
 
     async def keys_of(self, account_id: str, page: Slice) -> tuple[list[Row], int]:
         """The account's keys that are not revoked, newest first, and how many there are."""
@@ -260,7 +333,7 @@ class Registrations(Protocol):
     async def add_cluster(self, cluster: Row) -> None: ...
 
     async def node(self, node_id: str) -> Row | None:
-        """A node with its `gpus` in the order of their slots, and its `account_id`."""
+        """A node with its `gpus` in the order of their slots, `account_id` and `provider_id`."""
         ...
 
     async def nodes_of(
@@ -279,7 +352,7 @@ class Registrations(Protocol):
         ...
 
     async def remove_node(self, node_id: str) -> Registered | None:
-        """Remove it; None if it is removed already."""
+        """Remove it and revoke its keys; None if it is removed already."""
         ...
 
     async def catalogue(self) -> Catalogue: ...
@@ -315,12 +388,73 @@ class Cached(Generic[T]):
                 raise
 
 
+class CachedEach(Generic[T]):
+    """The same for many things by their names; what there is not is asked for each time."""
+
+    def __init__(
+        self,
+        ask: Callable[[str], Awaitable[T | None]],
+        seconds: float,
+        clock: Clock,
+        most: int = 20_000,
+    ) -> None:
+        self._ask = ask
+        self._seconds = seconds
+        self._clock = clock
+        self._most = most
+        self._known: dict[str, tuple[float, T]] = {}
+
+    async def get(self, name: str) -> T | None:
+        """What is known of this name, at most `seconds` old if its server can be reached."""
+        now = self._clock.now_seconds()
+        known = self._known.get(name)
+        if known and now - known[0] < self._seconds:
+            return known[1]
+        try:
+            found = await self._ask(name)
+        except Unavailable:
+            if known is None:
+                raise
+            return known[1]
+        self._keep(name, found, now)
+        return found
+
+    def _keep(self, name: str, found: T | None, now: float) -> None:
+        if found is None:
+            self._known.pop(name, None)
+            return
+        if len(self._known) >= self._most:
+            self._known.clear()
+        self._known[name] = (now, found)
+
+
+class Reporter(NamedTuple):
+    """A node that reports, and whose it is."""
+
+    account_id: str
+    node: Node
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """The node of a row."""
+        node = Node(
+            row["id"],
+            row["cluster_id"],
+            row["provider_id"],
+            row["region"],
+            row["gpu_type"],
+            len(row["gpus"]),
+        )
+        return cls(row["account_id"], node)
+
+
 @dataclass(slots=True)
 class Ports:
     """Everything that the endpoints use."""
 
     clock: Clock
     log: CommandLog
+    telemetry: TelemetryLog
     facts: Facts
     live: LiveViews
     history: History
@@ -328,6 +462,7 @@ class Ports:
     keys: Keys
     registrations: Registrations
     quotas: Quotas
+    slots: Slots
     samples: Samples
     limits: Limits = LIMITS
     probes: Mapping[str, "Probe"] = field(default_factory=dict)
@@ -336,6 +471,8 @@ class Ports:
     """How far readers of the log are behind."""
     on_order: Callable[[str], object] = str
     """Told the side of each order that was put into the log."""
+    on_readings: Callable[[Mapping[str, int]], object] = bool
+    """Told how many readings were accepted, and refused by each code."""
     on_revocation: Callable[[], object] = bool
     """Told when a key was revoked."""
     in_flight: Counter[str] = field(default_factory=Counter)
@@ -343,14 +480,21 @@ class Ports:
     queues: Mapping[str, Callable[[], int]] = field(default_factory=dict)
     """How long the adapters' queues are, by name."""
     catalogue: Cached[Catalogue] = field(init=False)
+    reporters: "CachedEach[Reporter]" = field(init=False)
+    """Nodes that report, by id: they do so often, and change hardly ever."""
     backlog: Backlog = field(init=False)
     room: WaitingRoom = field(init=False)
 
     def __post_init__(self) -> None:
         self.catalogue = Cached(self.registrations.catalogue, CATALOGUE_SECONDS, self.clock)
+        self.reporters = CachedEach(self._reporter, REPORTER_SECONDS, self.clock)
         target_seconds = self.limits.target_seconds
         self.backlog = Backlog(self.samples, self.clock.now_seconds, target_seconds)
         self.room = WaitingRoom(self.backlog)
+
+    async def _reporter(self, node_id: str) -> "Reporter | None":
+        row = await self.registrations.node(node_id)
+        return Reporter.of(row) if row else None
 
 
 class Probe(Protocol):

@@ -11,7 +11,7 @@ from query_api.quotas import Policy
 
 CONTENT_TYPE = "application/problem+json"
 MAX_BYTES = 256 * 1024
-"""The largest body that is read."""
+"""The largest body that is read, where an endpoint says nothing else."""
 LONGEST_VALUE = 200
 """Characters of an offending value that are told back."""
 OVERLOADED_SECONDS = (1, 2, 3)
@@ -76,9 +76,9 @@ def invalid_json(detail: str) -> Problem:
     return Problem(400, "INVALID_JSON", detail)
 
 
-def too_large() -> Problem:
-    """413: more than any body of ours has."""
-    return Problem(413, "TOO_LARGE", f"a body must be at most {MAX_BYTES} bytes")
+def too_large(most: int = MAX_BYTES) -> Problem:
+    """413: more than any body of this kind has."""
+    return Problem(413, "TOO_LARGE", f"a body must be at most {most} bytes")
 
 
 def invalid(errors: Sequence[FieldError]) -> Problem:

@@ -15,7 +15,7 @@ from query_api.auth import Authenticator, authorize
 from query_api.bodies import errors_of
 from query_api.endpoint import Answer, Call, Endpoint
 from query_api.metrics import Metrics
-from query_api.overload import Gate
+from query_api.overload import Gate, LargeBodies
 from query_api.ports import OutcomeUnknown, Ports, Unavailable
 from query_api.problems import FieldError, Problem
 from query_api.rate_limits import RateLimiter
@@ -62,6 +62,7 @@ class Server:
         self._authenticator = Authenticator(ports.keys, ports.clock)
         self._rates = RateLimiter(ports.quotas, ports.limits.policies, ports.clock)
         self._gate = Gate(ports.room, ports.limits.most_in_flight)
+        self._large_bodies = LargeBodies()
         self._shed = [refused(problems.overloaded(each)) for each in problems.OVERLOADED_SECONDS]
         """Written beforehand: refusing must be cheap when there is too much to do."""
         metrics.queues = {
@@ -73,6 +74,7 @@ class Server:
             **ports.queues,
         }
         ports.on_order = metrics.count_order
+        ports.on_readings = metrics.count_readings
         ports.on_revocation = self._authenticator.forget
 
     async def serve(self, endpoint: Endpoint, path: Mapping[str, str], sent: Sent) -> Reply:
@@ -106,8 +108,9 @@ class Server:
         standing |= await self._rates.spend(principal, endpoint.kind)
         authorize(endpoint, principal)
         call = Call(self._ports, principal, path, headers)
-        await _read(call, endpoint, sent)
-        return await endpoint.handle(call)
+        with self._large_bodies.held(_large_bytes(endpoint, headers)):
+            await _read(call, endpoint, sent)
+            return await endpoint.handle(call)
 
 
 def told(answer: Answer, standing: Mapping[str, str]) -> Reply:
@@ -143,7 +146,7 @@ async def _read(call: Call, endpoint: Endpoint, sent: Sent) -> None:
     errors: list[FieldError] = []
     if endpoint.body is not None:
         _require_json(sent.headers.get("content-type", ""))
-        call.sent = json_body.read_object(await sent.body())
+        call.sent = json_body.read_object(await sent.body(), is_measured=endpoint.is_measured)
         call.body = _validated(endpoint.body, call.sent, errors)
     call.query = _validated(endpoint.query, sent.query, errors)
     if endpoint.check is not None:
@@ -151,6 +154,14 @@ async def _read(call: Call, endpoint: Endpoint, sent: Sent) -> None:
         errors += await endpoint.check(call, wrong)
     if errors:
         raise problems.invalid(errors)
+
+
+def _large_bytes(endpoint: Endpoint, headers: Mapping[str, str]) -> int:
+    """Bytes that an endpoint with larger bodies than usual may need for this one."""
+    if endpoint.max_bytes == problems.MAX_BYTES:
+        return 0
+    told = headers.get("content-length", "")
+    return min(int(told), endpoint.max_bytes) if told.isdecimal() else endpoint.max_bytes
 
 
 def _validated(model: Any, values: Mapping[str, Any], errors: list[FieldError]) -> Any:

@@ -168,6 +168,45 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC'))
 ORDER BY (account_id, account_seq);
 
+CREATE TABLE IF NOT EXISTS providers_telemetry (
+    node_id String,
+    cluster_id LowCardinality(String),
+    provider_id LowCardinality(String),
+    region LowCardinality(String),
+    gpu_type LowCardinality(String),
+    gpu_index Int32,
+    timestamp DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    gpu_utilization Float64 CODEC(ZSTD(1)),
+    memory_utilization Float64 CODEC(ZSTD(1)),
+    temperature Float64 CODEC(ZSTD(1)),
+    power_draw Float64 CODEC(ZSTD(1)),
+    status LowCardinality(String)
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toDate(timestamp)
+ORDER BY (node_id, gpu_index, timestamp)
+TTL toDate(timestamp) + INTERVAL 90 DAY
+SETTINGS ttl_only_drop_parts = 1;
+
+CREATE TABLE IF NOT EXISTS providers_node_telemetry (
+    node_id String,
+    cluster_id LowCardinality(String),
+    provider_id LowCardinality(String),
+    region LowCardinality(String),
+    gpu_type LowCardinality(String),
+    timestamp DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    cpu_utilization Float64 CODEC(ZSTD(1)),
+    memory_utilization Float64 CODEC(ZSTD(1)),
+    disk_utilization Float64 CODEC(ZSTD(1)),
+    network_receive_rate Float64 CODEC(ZSTD(1)),
+    network_send_rate Float64 CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toDate(timestamp)
+ORDER BY (node_id, timestamp)
+TTL toDate(timestamp) + INTERVAL 90 DAY
+SETTINGS ttl_only_drop_parts = 1;
+
 -- One row a trade; price in USD per GPU-hour, beside the integers of the facts.
 CREATE OR REPLACE VIEW trades AS
 SELECT

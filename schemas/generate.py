@@ -16,17 +16,26 @@ PYTHON = {
     "string": "str",
     "long": "int",
     "int": "int",
+    "double": "float",
     "boolean": "bool",
     "bytes": "bytes",
     "null": "None",
 }
-CLICKHOUSE = {"string": "String", "long": "Int64", "int": "Int32", "boolean": "Bool"}
+CLICKHOUSE = {
+    "string": "String",
+    "long": "Int64",
+    "int": "Int32",
+    "double": "Float64",
+    "boolean": "Bool",
+}
 FEW_VALUES = {"side", "book_id", "gpu_type", "product", "region", "aggressor", "reason", "code"} | {
     "command",
     "status",
     "health",
     "time_in_force",
     "self_trade",
+    "cluster_id",
+    "provider_id",
 }
 """String columns with few distinct values: dictionary-coded in ClickHouse."""
 
@@ -115,10 +124,9 @@ def _defaults(schema: contract.Schema) -> dict[str, Any]:
 def _table(name: str, table: dict[str, Any]) -> str:
     topic = contract.topics()[table["topic"]]
     fields = contract.records()[topic.record]["fields"]
-    columns = [f"    {field['name']} {_column(field)}" for field in fields]
-    columns.append(
-        "    occurred_at DateTime64(3, 'UTC') ALIAS fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')"
-    )
+    codecs = table.get("codecs", {})
+    columns = [f"    {field['name']} {_column(field)}{_codec(field, codecs)}" for field in fields]
+    columns += _times(fields)
     columns += [
         f"    INDEX {column}_index {column} TYPE bloom_filter(0.01) GRANULARITY 4"
         for column in table["lookup"]
@@ -126,9 +134,37 @@ def _table(name: str, table: dict[str, Any]) -> str:
     return (
         f"CREATE TABLE IF NOT EXISTS {name} (\n" + ",\n".join(columns) + "\n)\n"
         "ENGINE = ReplacingMergeTree\n"
-        "PARTITION BY toYYYYMM(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC'))\n"
-        f"ORDER BY ({', '.join(table['order_by'])});\n"
+        f"{_partitions(table)}"
+        f"ORDER BY ({', '.join(table['order_by'])}){_ends(table)};\n"
     )
+
+
+def _times(fields: list[dict[str, Any]]) -> list[str]:
+    """A fact's time also as a time: readings have theirs as one already."""
+    if not any(field["name"] == "occurred_at_ms" for field in fields):
+        return []
+    time = "fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')"
+    return [f"    occurred_at DateTime64(3, 'UTC') ALIAS {time}"]
+
+
+def _partitions(table: dict[str, Any]) -> str:
+    """By month; by day what is deleted by the day."""
+    if "keep_days" in table:
+        return "PARTITION BY toDate(timestamp)\n"
+    return "PARTITION BY toYYYYMM(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC'))\n"
+
+
+def _ends(table: dict[str, Any]) -> str:
+    """What is too old goes by whole parts, without rewriting any."""
+    if "keep_days" not in table:
+        return ""
+    days = table["keep_days"]
+    return f"\nTTL toDate(timestamp) + INTERVAL {days} DAY\nSETTINGS ttl_only_drop_parts = 1"
+
+
+def _codec(field: dict[str, Any], codecs: dict[str, str]) -> str:
+    codec = codecs.get(field["name"]) or codecs.get(_column(field))
+    return f" CODEC({codec})" if codec else ""
 
 
 def _column(field: dict[str, Any]) -> str:
@@ -136,10 +172,17 @@ def _column(field: dict[str, Any]) -> str:
     if isinstance(kind, list):
         return f"Nullable({CLICKHOUSE[kind[1]]})"
     if isinstance(kind, dict):
-        return "Array(String)" if kind["type"] == "array" else CLICKHOUSE[kind["type"]]
+        return _of_logical_type(field["name"], kind)
     if field["name"] in FEW_VALUES:
         return "LowCardinality(String)"
     return CLICKHOUSE[kind]
+
+
+def _of_logical_type(name: str, kind: dict[str, Any]) -> str:
+    """Times of facts stay the integers that they are named as."""
+    if kind["type"] == "array":
+        return "Array(String)"
+    return CLICKHOUSE[kind["type"]] if name.endswith("_ms") else "DateTime64(3, 'UTC')"
 
 
 if __name__ == "__main__":

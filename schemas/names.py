@@ -12,6 +12,7 @@ Product = Literal["ondemand", "spot", "reserved"]
 OrderStatus = Literal["pending", "partial", "filled", "cancelled", "rejected"]
 CloseReason = Literal["user", "expired", "ioc", "fok", "self_trade", "capacity_lost"]
 Health = Literal["healthy", "degraded", "offline", "unknown"]
+ReadingStatus = Literal["healthy", "degraded", "offline"]
 RejectCode = Literal[
     "ACCOUNT_SUSPENDED",
     "ACCOUNT_UNKNOWN",
@@ -31,6 +32,8 @@ ACCOUNTS_COMMANDS: Final = "accounts.commands"
 BOOKS_COMMANDS: Final = "books.commands"
 BOOKS_SNAPSHOTS: Final = "books.snapshots"
 DEAD_LETTERS: Final = "dead.letters"
+TELEMETRY_GPU: Final = "telemetry.gpu"
+TELEMETRY_NODE: Final = "telemetry.node"
 
 FACT_TOPICS: Final = {
     "order_created": "orders.created",

@@ -96,6 +96,35 @@ class DeadLetter(TypedDict):
     """Append time of the record."""
 
 
+class GpuReading(TypedDict):
+    """What one GPU measured at one moment; node_id, gpu_index and timestamp are its identity."""
+
+    node_id: str
+    """The node."""
+    cluster_id: str
+    """The node's cluster."""
+    provider_id: str
+    """The node's provider."""
+    region: str
+    """Where the node is."""
+    gpu_type: str
+    """What its GPUs are."""
+    gpu_index: int
+    """The GPU's place among the node's, from 0."""
+    timestamp: int
+    """When it was measured, by the node's clock."""
+    gpu_utilization: float
+    """Part of the time that the GPU computed, 0 to 1."""
+    memory_utilization: float
+    """Part of the GPU's memory in use, 0 to 1."""
+    temperature: float
+    """Degrees Celsius."""
+    power_draw: float
+    """Watts."""
+    status: str
+    """Healthy, degraded or offline."""
+
+
 class NodeChanged(TypedDict):
     """What a node's GPUs are doing (K3)."""
 
@@ -139,6 +168,33 @@ class NodeChanged(TypedDict):
     """GPUs offline."""
     slots: list[str]
     """State of each slot: available, held:ORDER, allocated:LEASE, allocated:LEASE:impaired, maintenance or offline."""
+
+
+class NodeReading(TypedDict):
+    """What a node measured of itself at one moment; node_id and timestamp are its identity."""
+
+    node_id: str
+    """The node."""
+    cluster_id: str
+    """The node's cluster."""
+    provider_id: str
+    """The node's provider."""
+    region: str
+    """Where the node is."""
+    gpu_type: str
+    """What its GPUs are."""
+    timestamp: int
+    """When it was measured, by the node's clock."""
+    cpu_utilization: float
+    """Part of the time that the processors worked, 0 to 1."""
+    memory_utilization: float
+    """Part of the memory in use, 0 to 1."""
+    disk_utilization: float
+    """Part of the disk in use, 0 to 1."""
+    network_receive_rate: float
+    """Bytes a second."""
+    network_send_rate: float
+    """Bytes a second."""
 
 
 class OrderAmended(TypedDict):
@@ -526,7 +582,9 @@ DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "BookStatus": {'command_id': '', 'hash': None},
     "CancelOrder": {},
     "DeadLetter": {'key': None, 'value': None},
+    "GpuReading": {},
     "NodeChanged": {'command_id': ''},
+    "NodeReading": {},
     "OrderAmended": {'command_id': ''},
     "OrderClosed": {'command_id': ''},
     "OrderCreated": {'command_id': '', 'time_in_force': '', 'expires_at_ms': 0, 'post_only': False, 'min_fill': 1, 'self_trade': 'cancel_newest', 'region': '', 'min_duration_seconds': 0, 'available_until_ms': 0},

@@ -1,9 +1,11 @@
 """`gpubroker node …`: machines with GPUs, the supply of the market."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
+from rich.console import Group, RenderableType
 
 from cli import output
 from cli.client import Json
@@ -27,6 +29,35 @@ def _states(node: output.Row) -> str:
     return ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
 
 
+def _percent(name: str) -> Callable[[output.Row], str]:
+    return lambda reading: f"{100 * reading[name]:.0f} %"
+
+
+def _age(reading: output.Row) -> str:
+    return f"{reading['age_seconds']:.1f} s"
+
+
+def _rate(name: str) -> Callable[[output.Row], str]:
+    return lambda reading: f"{reading[name] / 1e6:.2f} MB/s"
+
+
+GPU_READING: output.Columns = {
+    "GPU": "gpu_index",
+    "status": "status",
+    "busy": _percent("gpu_utilization"),
+    "memory": _percent("memory_utilization"),
+    "°C": "temperature",
+    "W": "power_draw",
+    "age": _age,
+}
+NODE_READING: output.Columns = {
+    "processors": _percent("cpu_utilization"),
+    "memory": _percent("memory_utilization"),
+    "disk": _percent("disk_utilization"),
+    "received": _rate("network_receive_rate"),
+    "sent": _rate("network_send_rate"),
+    "age": _age,
+}
 COLUMNS: output.Columns = {
     "node": lambda node: node.get("id") or node.get("node_id"),
     "hostname": "hostname",
@@ -89,6 +120,17 @@ def show(ctx: typer.Context, node_id: NodeId, role: As = None, as_json: AsJson =
 
 
 @app.command()
+def telemetry(
+    ctx: typer.Context, node_id: NodeId, role: As = None, as_json: AsJson = False
+) -> None:
+    """Show the newest readings of a node's GPUs, and of the node itself."""
+    opened = session(ctx)
+    with opened.client(role, "provider") as client:
+        answer = client.get(f"/nodes/{node_id}/telemetry")
+    output.show(opened.settings, answer, as_json, _readings)
+
+
+@app.command()
 def pricing(
     ctx: typer.Context,
     node_id: NodeId,
@@ -121,6 +163,11 @@ def maintenance(
 def remove(ctx: typer.Context, node_id: NodeId, role: As = None, as_json: AsJson = False) -> None:
     """Remove a node; leases that run on it run on."""
     _change(ctx, "DELETE", f"/nodes/{node_id}", None, role, as_json)
+
+
+def _readings(answer: Json) -> RenderableType:
+    gpus = output.table(answer["gpus"], GPU_READING) if answer["gpus"] else "no GPU has reported"
+    return Group(gpus, output.card(answer["node"], NODE_READING)) if answer["node"] else gpus
 
 
 def node_body(

@@ -6,8 +6,11 @@ from typing import Any, cast
 
 import httpx
 
-from query_api.ports import OrderFilter, Row, Unavailable
+from query_api.ports import OrderFilter, ReadingFilter, Row, Unavailable
+from schemas import contract, names
+from schemas.readings import LABELS
 from schemas.views import Order
+from udfs.telemetry import NODE_ITSELF
 
 QUERY_SECONDS = 4
 """How long the server works on a query; none of ours should come near."""
@@ -77,6 +80,26 @@ class ClickHouse:
         found = {row["node_id"]: row for row in rows}
         return [found.get(node_id) for node_id in node_ids]
 
+    async def readings(self, wanted: ReadingFilter) -> list[Row]:
+        index = _INDEX[wanted.topic]
+        from_ms, last = wanted.after or (wanted.from_ms, _BEFORE_ALL)
+        sql = (
+            f"{_readings(wanted.topic)} AND timestamp >= {_MS.format('from_ms')} "
+            f"AND timestamp < {_MS.format('to_ms')} "
+            f"AND (timestamp > {_MS.format('from_ms')} OR {index} > {{last:Int32}}) "
+            f"ORDER BY timestamp, {index} LIMIT 1 BY timestamp, {index} LIMIT {{limit:UInt32}}"
+        )
+        values = {"from_ms": from_ms, "to_ms": wanted.to_ms, "last": last, "limit": wanted.limit}
+        rows = await self._rows(sql, {"node_id": wanted.node_id, **values})
+        return [_reading(row) for row in rows]
+
+    async def newest_readings(self, node_id: str) -> list[Row]:
+        found: list[Row] = []
+        for topic, index in _INDEX.items():
+            sql = f"{_readings(topic)} ORDER BY timestamp DESC LIMIT 1 BY {index}"
+            found += await self._rows(sql, {"node_id": node_id})
+        return [_reading(row) for row in found]
+
     async def _rows(self, sql: str, values: Mapping[str, Any]) -> list[Row]:
         params = {f"param_{name}": str(value) for name, value in values.items()}
         try:
@@ -123,6 +146,21 @@ def _order_values(order: Order) -> dict[str, Any]:
     return {"order_id": order["order_id"], "book_id": order["book_id"]}
 
 
+def _readings(topic: str) -> str:
+    """The beginning of a query for what a node's readings measured."""
+    fields = contract.records()[contract.topics()[topic].record]["fields"]
+    measured = [field["name"] for field in fields if field["name"] not in (*LABELS, "timestamp")]
+    return (
+        f"SELECT {', '.join(measured)}, toUnixTimestamp64Milli(timestamp) AS timestamp_ms "
+        f"FROM {_READINGS[topic]} WHERE node_id = {{node_id:String}}"
+    )
+
+
+def _reading(row: Row) -> Row:
+    measured = {name: value for name, value in row.items() if name != "timestamp_ms"}
+    return {**measured, "timestamp": row["timestamp_ms"]}
+
+
 def _order(row: Row) -> Order:
     return cast(Order, row)
 
@@ -132,6 +170,14 @@ _SETTINGS = {
     "max_execution_time": str(QUERY_SECONDS),
 }
 _LAST_SEQ = 2**63 - 1
+_READINGS = {
+    names.TELEMETRY_GPU: "providers_telemetry",
+    names.TELEMETRY_NODE: "providers_node_telemetry",
+}
+_INDEX = {names.TELEMETRY_GPU: "gpu_index", names.TELEMETRY_NODE: f"toInt32({NODE_ITSELF})"}
+"""What tells readings of one moment apart."""
+_BEFORE_ALL = NODE_ITSELF - 1
+_MS = "fromUnixTimestamp64Milli({{{}:Int64}}, 'UTC')"
 _ORDER = (
     "order_id, account_id, type AS side, book_id, quantity, price_micros, duration_seconds, "
     "time_in_force, expires_at_ms, post_only, min_fill, self_trade, region, min_duration_seconds, "

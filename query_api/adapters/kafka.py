@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from confluent_kafka import (
     Consumer,
@@ -68,6 +68,18 @@ PLACEMENTS = Followed(
     0.01,
 )
 """What becomes of a placed order first, for measuring how long that takes."""
+
+
+class Worker(Protocol):
+    """What has a thread of its own."""
+
+    def run(self) -> None:
+        """Work until closed."""
+        ...
+
+    def close(self) -> None:
+        """Let the thread end."""
+        ...
 
 
 class KafkaLog:
@@ -262,10 +274,10 @@ def _settle(waiting: list["asyncio.Future[None]"]) -> None:
 @asynccontextmanager
 async def open_log(settings: Settings, codec: Codec, **more: Any) -> AsyncIterator[KafkaLog]:
     """The logs, ready for appending."""
-    producer = Producer(_producer(settings) | more)
-    await asyncio.to_thread(_warm, producer)
+    producer = Producer(producer_settings(settings) | more)
+    await asyncio.to_thread(warm, producer, ACCOUNTS_COMMANDS, BOOKS_COMMANDS)
     log = KafkaLog(producer, codec)
-    async with _in_thread(log, "log"):
+    async with in_thread(log, "log"):
         yield log
 
 
@@ -289,7 +301,7 @@ async def open_follower(
     ends = partial(_ends, admin, list(followed.kinds))
     follower = Follower(consumer, ends, codec, watches, followed)
     await asyncio.to_thread(follower.start)
-    async with _in_thread(follower, "follower"):
+    async with in_thread(follower, "follower"):
         yield follower
 
 
@@ -312,10 +324,10 @@ def _ends(admin: AdminClient, topics: Sequence[str]) -> list[TopicPartition]:
     ]
 
 
-def _warm(producer: Producer) -> None:
+def warm(producer: Producer, *topics: str) -> None:
     """Learn where the logs are now, not with the first record."""
     with suppress(KafkaException):
-        for topic in (ACCOUNTS_COMMANDS, BOOKS_COMMANDS):
+        for topic in topics:
             producer.list_topics(topic, timeout=ADMIN_SECONDS)
 
 
@@ -359,7 +371,8 @@ def _committed(admin: AdminClient, group: str) -> list[TopicPartition]:
 
 
 @asynccontextmanager
-async def _in_thread(worker: KafkaLog | Follower, name: str) -> AsyncIterator[None]:
+async def in_thread(worker: Worker, name: str) -> AsyncIterator[None]:
+    """Let it run while the block lasts."""
     thread = threading.Thread(target=worker.run, name=name, daemon=True)
     thread.start()
     try:
@@ -369,7 +382,8 @@ async def _in_thread(worker: KafkaLog | Follower, name: str) -> AsyncIterator[No
         await asyncio.to_thread(thread.join, 5.0)
 
 
-def _producer(settings: Settings) -> dict[str, Any]:
+def producer_settings(settings: Settings) -> dict[str, Any]:
+    """What producers have in common: they lose nothing and pick partitions as Flink does."""
     return _common(settings) | {
         "partitioner": "murmur2_random",
         "enable.idempotence": True,

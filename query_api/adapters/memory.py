@@ -25,17 +25,20 @@ from query_api.ports import (
     OutcomeUnknown,
     Ports,
     Principal,
+    ReadingFilter,
     Registered,
     Row,
     Slice,
     Unavailable,
 )
 from query_api.quotas import LocalQuotas
-from schemas import contract, views
+from query_api.slots import LocalSlots
+from schemas import contract, readings, views
 from schemas.contract import Catalogue
-from schemas.names import ACCOUNTS_COMMANDS
+from schemas.names import ACCOUNTS_COMMANDS, TELEMETRY_GPU, TELEMETRY_NODE
 from schemas.views import Order
 from udfs import admission, matching
+from udfs.telemetry import NODE_ITSELF
 
 
 class MemoryClock:
@@ -132,11 +135,50 @@ class MemoryMarket:
             raise Unavailable(server)
 
 
-class MemoryLiveViews:
-    """What Redis would hold."""
+class MemoryTelemetry:
+    """The logs of readings, and what the views have of them."""
 
     def __init__(self, market: MemoryMarket) -> None:
         self._market = market
+        self.log: list[tuple[str, Row]] = []
+
+    async def append_all(self, node_id: str, told: Sequence[tuple[str, Row]]) -> None:
+        if "kafka" in self._market.away:
+            raise OutcomeUnknown("kafka")
+        self.log += told
+
+    def of_node(self, node_id: str, topic: str) -> list[Row]:
+        """What its readings of a kind measured, each once, by time and GPU."""
+        found = {
+            _moment(reading): {
+                name: value for name, value in reading.items() if name not in readings.LABELS
+            }
+            for told_on, reading in self.log
+            if (told_on, reading["node_id"]) == (topic, node_id)
+        }
+        return [found[moment] for moment in sorted(found)]
+
+    def newest(self, node_id: str) -> list[Row]:
+        """The newest reading of each GPU, and of the node."""
+        every = [
+            reading
+            for topic in (TELEMETRY_GPU, TELEMETRY_NODE)
+            for reading in self.of_node(node_id, topic)
+        ]
+        return list({readings.field(reading): reading for reading in every}.values())
+
+
+class MemoryLiveViews:
+    """What Redis would hold."""
+
+    def __init__(self, market: MemoryMarket, telemetry: MemoryTelemetry) -> None:
+        self._market = market
+        self._telemetry = telemetry
+
+    async def readings(self, node_id: str) -> list[Row]:
+        self._market._ask("redis")
+        oldest = self._market.clock.now_ms() - readings.LIVE_MS
+        return [each for each in self._telemetry.newest(node_id) if each["timestamp"] >= oldest]
 
     async def order_row(self, order_id: str) -> dict[str, str]:
         self._market._ask("redis")
@@ -160,8 +202,23 @@ class MemoryLiveViews:
 class MemoryHistory:
     """What ClickHouse would hold."""
 
-    def __init__(self, market: MemoryMarket) -> None:
+    def __init__(self, market: MemoryMarket, telemetry: MemoryTelemetry) -> None:
         self._market = market
+        self._telemetry = telemetry
+
+    async def readings(self, wanted: ReadingFilter) -> list[Row]:
+        self._market._ask("clickhouse")
+        found = [
+            reading
+            for reading in self._telemetry.of_node(wanted.node_id, wanted.topic)
+            if wanted.from_ms <= reading["timestamp"] < wanted.to_ms
+            and (wanted.after is None or _moment(reading) > wanted.after)
+        ]
+        return found[: wanted.limit]
+
+    async def newest_readings(self, node_id: str) -> list[Row]:
+        self._market._ask("clickhouse")
+        return self._telemetry.newest(node_id)
 
     async def order(self, order_id: str) -> Order | None:
         self._market._ask("clickhouse")
@@ -278,6 +335,7 @@ class MemoryRegistry:
         self._providers: dict[str, Row] = {}
         self._clusters: dict[str, Row] = {}
         self._nodes: dict[str, Row] = {}
+        self._enrolled: set[str] = set()
         self._appended: set[Registered] = set()
 
     # Keys
@@ -285,13 +343,23 @@ class MemoryRegistry:
     async def principal(self, key_hash: bytes) -> Principal | None:
         self._market._ask("postgres")
         key = next((key for key in self._keys.values() if key["key_hash"] == key_hash), None)
-        if key is None or self._is_expired(key):
-            return None
-        roles, scopes = frozenset(key["roles"]), frozenset(key["scopes"])
-        return Principal(key["id"], key["account_id"], roles, scopes, key["expires_at_ms"])
+        if key is None:
+            return self._enrolling(key_hash)
+        return None if self._is_expired(key) else Principal.of(key)
+
+    def _enrolling(self, token_hash: bytes) -> Principal | None:
+        found = (node for node in self._nodes.values() if node["token_hash"] == token_hash)
+        return next((Principal.enrolling(node["id"], node["account_id"]) for node in found), None)
 
     async def add_key(self, key: Row) -> None:
         self._keys[key["id"]] = {**key, "position": len(self._keys) + 1}
+
+    async def enrol(self, key: Row) -> None:
+        self._market._ask("postgres")
+        if key["node_id"] not in self._nodes or key["node_id"] in self._enrolled:
+            raise AlreadyExists(key["node_id"])
+        self._enrolled.add(key["node_id"])
+        await self.add_key(key)
 
     async def keys_of(self, account_id: str, page: Slice) -> tuple[list[Row], int]:
         return _sliced(self._keys.values(), page, account_id=account_id)
@@ -363,7 +431,9 @@ class MemoryRegistry:
         self._clusters[cluster["id"]] = {**cluster, "account_id": account_id, "position": position}
 
     async def node(self, node_id: str) -> Row | None:
-        return self._nodes.get(node_id)
+        self._market._ask("postgres")
+        node = self._nodes.get(node_id)
+        return node and {**node, "provider_id": self._clusters[node["cluster_id"]]["provider_id"]}
 
     async def nodes_of(
         self, account_id: str, cluster_id: str | None, page: Slice
@@ -384,6 +454,7 @@ class MemoryRegistry:
         node = self._nodes.pop(node_id, None)
         if node is None:
             return None
+        self._keys = {name: key for name, key in self._keys.items() if key["node_id"] != node_id}
         return await self._send(node["account_id"], remove_node(node_id))
 
     async def catalogue(self) -> Catalogue:
@@ -414,6 +485,7 @@ def memory_ports(clock: MemoryClock | None = None) -> tuple[Ports, MemoryMarket,
     """A market of its own in memory, and the ports to it."""
     market = MemoryMarket(clock or MemoryClock())
     registry = MemoryRegistry(market)
+    telemetry = MemoryTelemetry(market)
 
     async def probe(server: str) -> None:
         market._ask(server)
@@ -422,13 +494,15 @@ def memory_ports(clock: MemoryClock | None = None) -> tuple[Ports, MemoryMarket,
     ports = Ports(
         clock=market.clock,
         log=market,
+        telemetry=telemetry,
         facts=market.watches,
-        live=MemoryLiveViews(market),
-        history=MemoryHistory(market),
+        live=MemoryLiveViews(market, telemetry),
+        history=MemoryHistory(market, telemetry),
         market_data=MemoryMarketData(market),
         keys=registry,
         registrations=registry,
         quotas=LocalQuotas(market.clock.now_seconds),
+        slots=LocalSlots(),
         samples=market.placements,
         probes={server: lambda server=server: probe(server) for server in servers},
     )
@@ -452,6 +526,10 @@ def _groups(kind: str, fact: Row) -> Iterable[tuple[str, str, Row]]:
         is_reuse = fact["code"] == "ORDER_KEY_REUSED"
         return [] if is_reuse else [(fact["order_id"], "rejection", rejection)]
     return []
+
+
+def _moment(reading: Row) -> tuple[int, int]:
+    return reading["timestamp"], reading.get("gpu_index", NODE_ITSELF)
 
 
 def _total(fact: Row) -> tuple[str, str, Row]:

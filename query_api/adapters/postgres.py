@@ -47,20 +47,31 @@ class Postgres:
             "AND (expires_at IS NULL OR expires_at > now())",
             key_hash,
         )
-        if row is None:
-            return None
-        roles, scopes = frozenset(row["roles"]), frozenset(row["scopes"])
-        return Principal(row["id"], row["account_id"], roles, scopes, row["expires_at_ms"])
+        return Principal.of(row) if row else await self._enrolling(key_hash)
+
+    async def _enrolling(self, token_hash: bytes) -> Principal | None:
+        row = await self._row(
+            "SELECT id::text, account_id::text FROM providers_node "
+            "WHERE token_hash = $1 AND removed_at IS NULL",
+            token_hash,
+        )
+        return Principal.enrolling(row["id"], row["account_id"]) if row else None
 
     async def add_key(self, key: Row) -> None:
         async with self._connection() as connection:
-            await connection.execute(
-                "INSERT INTO auth_apikey (id, account_id, name, prefix, key_hash, roles, scopes, "
-                "expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                *_values(key, "id", "account_id", "name", "prefix", "key_hash", "roles", "scopes"),
-                _time(key["expires_at_ms"]),
+            await _add_key(connection, key)
+
+    async def enrol(self, key: Row) -> None:
+        async with self._transaction() as connection:
+            enrolled = await connection.fetchval(
+                "UPDATE providers_node SET enrolled_at = $2 WHERE id = $1 "
+                "AND enrolled_at IS NULL AND removed_at IS NULL RETURNING true",
+                key["node_id"],
                 _time(key["created_at_ms"]),
             )
+            if not enrolled:
+                raise AlreadyExists(key["node_id"])
+            await _add_key(connection, key)
 
     async def keys_of(self, account_id: str, page: Slice) -> tuple[list[Row], int]:
         where = "FROM auth_apikey WHERE account_id = $1 AND revoked_at IS NULL"
@@ -239,6 +250,11 @@ class Postgres:
             )
             if account_id is None:
                 return None
+            await connection.execute(
+                "UPDATE auth_apikey SET revoked_at = now() "
+                "WHERE node_id = $1 AND revoked_at IS NULL",
+                node_id,
+            )
             return await _send(connection, account_id, remove_node(node_id))
 
     async def catalogue(self) -> Catalogue:
@@ -293,6 +309,17 @@ def connect(dsn: str, *, connections: int = 8) -> "asyncpg.Pool[Any]":
         max_size=connections,
         timeout=TIMEOUT_SECONDS,
         command_timeout=QUERY_SECONDS,
+    )
+
+
+async def _add_key(connection: Connection, key: Row) -> None:
+    names = ("id", "account_id", "node_id", "name", "prefix", "key_hash", "roles", "scopes")
+    await connection.execute(
+        "INSERT INTO auth_apikey (id, account_id, node_id, name, prefix, key_hash, roles, scopes, "
+        "expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        *_values(key, *names),
+        _time(key["expires_at_ms"]),
+        _time(key["created_at_ms"]),
     )
 
 
@@ -354,7 +381,7 @@ def _ms(column: str, name: str) -> str:
 
 
 _KEY = (
-    "id::text, position, account_id::text, name, prefix, roles, scopes, "
+    "id::text, position, account_id::text, node_id::text, name, prefix, roles, scopes, "
     f"{_ms('expires_at', 'expires_at_ms')}, {_ms('created_at', 'created_at_ms')}"
 )
 _ACCOUNT = (
@@ -380,7 +407,9 @@ _GPUS = (
 _NODE = (
     "n.id::text, n.position, n.cluster_id::text, n.account_id::text, n.region, n.gpu_type, "
     "n.hostname, host(n.ip_address) AS ip_address, n.maintenance, n.base_price_micros, "
-    f"n.surge_enabled, {_ms('n.created_at', 'created_at_ms')}, {_GPUS} AS gpus"
+    f"n.surge_enabled, {_ms('n.created_at', 'created_at_ms')}, {_GPUS} AS gpus, "
+    "(SELECT c.provider_id::text FROM providers_cluster c WHERE c.id = n.cluster_id) "
+    "AS provider_id"
 )
 _ADD_GPU = (
     "INSERT INTO providers_gpu (node_id, slot, id, model, vram_gb, cuda_version, pcie_slot) "

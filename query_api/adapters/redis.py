@@ -1,7 +1,7 @@
 """The views of now, in Redis."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from hashlib import sha1
 from itertools import chain
 from typing import Any, cast
@@ -13,7 +13,8 @@ from query_api.adapters.redis_pipe import Pipe, pack
 from query_api.adapters.rows import DIGEST_FIELDS, digest_in
 from query_api.ports import Row, Unavailable
 from query_api.quotas import Bucket, Grant
-from schemas import views
+from schemas import readings, views
+from udfs.telemetry import NODE_ITSELF, PAGE_MS, STALE_MS, Place
 
 TIMEOUT_SECONDS = 0.5
 TAKE = """
@@ -43,6 +44,31 @@ return told
 Of each bucket the time is kept at which it is whole again (GCRA), by Redis's clock; a whole one is
 not kept at all. Answers tokens taken, microseconds until there is one, and what is left in each.
 """
+CLAIM = """
+local free, at, number, taken = string.char(0, 0), 1, 0, {}
+for _, page in ipairs(KEYS) do
+    local last = at + 1 + ARGV[at + 1]
+    for i = at + 2, last do
+        number = number + 1
+        local slot = math.floor(ARGV[i] / 8192)
+        local mark = ARGV[i] - 8192 * slot
+        local own = string.char(math.floor(mark / 256), mark % 256)
+        local held = redis.call('GETRANGE', page, 2 * slot, 2 * slot + 1)
+        if held == '' or held == free then
+            redis.call('SETRANGE', page, 2 * slot, own)
+        elseif held ~= own then
+            taken[#taken + 1] = number
+        end
+    end
+    redis.call('PEXPIREAT', page, ARGV[at])
+    at = last + 1
+end
+return taken
+"""
+"""Lua. KEYS: pages of slots. ARGV: for each when it ends (ms), how many places, and these, each
+as 8192 x slot + mark. Answers the numbers, from 1, of the places that another reading has.
+"""
+_CLAIM = sha1(CLAIM.encode(), usedforsecurity=False).hexdigest()
 _PLACE = sha1(views.PLACE.encode(), usedforsecurity=False).hexdigest()
 _TAKE = sha1(TAKE.encode(), usedforsecurity=False).hexdigest()
 AWAY_SECONDS = 1.0
@@ -50,7 +76,7 @@ AWAY_SECONDS = 1.0
 
 
 class RedisViews:
-    """The ports `LiveViews` and `Quotas`."""
+    """The ports `LiveViews`, `Quotas` and `Slots`."""
 
     def __init__(self, client: Redis) -> None:
         self._client = client
@@ -84,6 +110,23 @@ class RedisViews:
         tokens, wait_micros, *left = await self._ask(lambda: self._run(_TAKE, TAKE, words))
         return Grant(tokens, tuple(left), wait_micros / 1_000_000 if not tokens else 0.0)
 
+    async def claim(self, node_id: str, places: Sequence[Place]) -> Collection[int]:
+        pages: dict[tuple[int, int], list[int]] = {}
+        for position, place in enumerate(places):
+            pages.setdefault((place.gpu_index, place.page), []).append(position)
+        keys = [_page_key(node_id, *page) for page in pages]
+        words = [str(len(keys)), *keys]
+        for (_, page), positions in pages.items():
+            words += (str((page + 1) * PAGE_MS + STALE_MS), str(len(positions)))
+            words += [str(8192 * places[at].slot + places[at].mark) for at in positions]
+        taken = await self._ask(lambda: self._run(_CLAIM, CLAIM, words))
+        order = list(chain.from_iterable(pages.values()))
+        return [order[number - 1] for number in taken]
+
+    async def readings(self, node_id: str) -> list[Row]:
+        key = readings.telemetry_key(node_id)
+        return readings.read_row(await self._ask(lambda: self._client.hgetall(key)))
+
     async def _run(self, sha: str, script: str, words: Sequence[str]) -> Any:
         try:
             return await self.pipe.ask(pack("EVALSHA", sha, *words))
@@ -111,6 +154,12 @@ class RedisViews:
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until_seconds = time.monotonic() + AWAY_SECONDS
             raise Unavailable("redis") from error
+
+
+def _page_key(node_id: str, gpu_index: int, page: int) -> str:
+    """The key of a page; the braces keep those of a node in one slot of a Redis cluster."""
+    whose = "node" if gpu_index == NODE_ITSELF else gpu_index
+    return f"readings:{{{node_id}}}:{whose}:{page}"
 
 
 def _size(bucket: Bucket) -> tuple[str, str]:

@@ -51,12 +51,14 @@ def new_key(
     scopes: Iterable[str],
     now_ms: int,
     expires_at_ms: int | None = None,
+    node_id: str | None = None,
 ) -> tuple[auth.NewKey, Row]:
     """A key, and the row that is kept of it."""
     made = auth.make_key()
     row = {
         "id": str(uuid4()),
         "account_id": account_id,
+        "node_id": node_id,
         "name": name,
         "prefix": made.prefix,
         "key_hash": made.key_hash,
@@ -69,8 +71,9 @@ def new_key(
 
 
 def scopes_for(roles: Iterable[str]) -> list[str]:
-    """Every scope that is of use to these roles."""
-    return [scope for scope in SCOPES if scope != "admin" or "platform_admin" in roles]
+    """Every scope that is of use to these roles; only an onboarding token enrols."""
+    useless = {"nodes:enrol"} if "platform_admin" in roles else {"nodes:enrol", "admin"}
+    return [scope for scope in SCOPES if scope not in useless]
 
 
 async def check_key(call: Call, wrong: frozenset[str]) -> list[FieldError]:

@@ -22,6 +22,7 @@ async def show_me(call: Call) -> Answer:
             "suspended": account["suspended"],
             "provider_id": provider["id"] if provider else None,
             "key_id": principal.key_id,
+            "node_id": principal.node_id,
             "roles": sorted(principal.roles),
             "scopes": sorted(principal.scopes),
             "expires_at": times.told_if_set(principal.expires_at_ms),

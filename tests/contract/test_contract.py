@@ -36,7 +36,13 @@ def test_each_record_is_used() -> None:
 
 
 def test_the_partitions_and_retention_of_the_specification() -> None:
-    specified = {"orders.created": (10, 7), "orders.matched": (10, 7), "orders.cancelled": (10, 7)}
+    specified = {
+        "orders.created": (10, 7),
+        "orders.matched": (10, 7),
+        "orders.cancelled": (10, 7),
+        "telemetry.gpu": (32, 1),
+        "telemetry.node": (32, 1),
+    }
     for name, (partitions, days) in specified.items():
         topic = contract.topics()[name]
         assert (topic.partitions, topic.retention_days) == (partitions, days)

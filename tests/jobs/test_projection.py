@@ -1,15 +1,15 @@
 """The projection's loop: batch, write, then commit; a dead store is waited for."""
 
 import threading
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from clickhouse_connect.driver.exceptions import OperationalError
 
 from jobs import projection
-from jobs.projection import ClickHouse, Fact, Projector
+from jobs.projection import ClickHouse, Fact, Projector, RedisReadings
 from schemas import codec as codecs
-from schemas import contract, names
+from schemas import contract, names, readings
 
 CODEC = codecs.offline()
 STATUS = {
@@ -60,6 +60,7 @@ class Log:
     max_records = 3
     linger_seconds = 0.0
     interval_seconds = 0.0
+    topics = tuple(projection.fact_topics())
 
     def __init__(self, values: list[bytes | None], failures: int = 0) -> None:
         self.waiting = [Message(value, offset) for offset, value in enumerate(values)]
@@ -176,7 +177,7 @@ def test_clickhouse_gets_one_insert_a_table() -> None:
         def insert(self, context: Insert) -> None:
             inserted.append((context.table, context.data))
 
-    store = ClickHouse(Client)
+    store = ClickHouse(Client, [TOPIC])
     store.write([Fact(TOPIC, {**STATUS, "book_seq": seq}) for seq in (1, 2)])
     store.write([Fact(TOPIC, STATUS)])
     assert [(table, data[2]) for table, data in inserted] == [
@@ -185,6 +186,34 @@ def test_clickhouse_gets_one_insert_a_table() -> None:
     ]
 
 
-def test_the_projection_reads_every_fact() -> None:
-    assert set(projection.topics()) == set(names.FACT_TOPICS.values())
+def test_redis_gets_one_command_a_node() -> None:
+    sent: list[Any] = []
+
+    class Client:
+        def register_script(self, script: str) -> Any:
+            assert script == readings.NEWEST
+            return lambda keys, args, client: sent.append((keys, args[0], args[1::2]))
+
+        def pipeline(self, transaction: bool) -> "Client":
+            return self
+
+        def execute(self) -> None:
+            sent.append("execute")
+
+    told = [
+        {"node_id": node, "gpu_index": gpu, "timestamp": at}
+        for node, gpu, at in (("n", 0, 1), ("n", 0, 2), ("n", 1, 1), ("m", 0, 1))
+    ]
+    store = RedisReadings(cast(Any, Client()))
+    store.write([Fact(names.TELEMETRY_GPU, each) for each in told])
+    assert sent == [
+        (["telemetry:n"], readings.LIVE_MS, ["0", "1"]),
+        (["telemetry:m"], readings.LIVE_MS, ["0"]),
+        "execute",
+    ]
+
+
+def test_the_projection_reads_every_fact_and_every_reading_in_streams_of_their_own() -> None:
+    assert set(projection.fact_topics()) == set(names.FACT_TOPICS.values())
+    assert set(projection.topics()) == {*projection.fact_topics(), *projection.READINGS}
     assert all(t in contract.topics() for t in projection.topics())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jobs import rows
-from schemas import contract, generate, names, views
+from schemas import contract, generate, names, readings, views
 
 CREATED = {
     **dict.fromkeys(rows.column_names("orders.created"), ""),
@@ -32,11 +32,14 @@ REJECTED = {
 }
 
 
-def test_every_topic_of_facts_has_a_table() -> None:
-    assert set(rows.tables()) == set(names.FACT_TOPICS.values())
+TOPICS = {*names.FACT_TOPICS.values(), names.TELEMETRY_GPU, names.TELEMETRY_NODE}
 
 
-@pytest.mark.parametrize("topic", sorted(names.FACT_TOPICS.values()))
+def test_every_topic_of_facts_or_readings_has_a_table() -> None:
+    assert set(rows.tables()) == TOPICS
+
+
+@pytest.mark.parametrize("topic", sorted(TOPICS))
 def test_columns_are_those_of_the_table(topic: str) -> None:
     ddl = generate.ddl_source().split(f"CREATE TABLE IF NOT EXISTS {rows.tables()[topic]} (")[1]
     for name in rows.column_names(topic):
@@ -101,3 +104,41 @@ def test_a_node_is_ordered_by_its_accounts_sequence_alone() -> None:
 
 def test_book_status_is_history_only() -> None:
     assert rows.folds("market.status", {"book_id": "b"}) == []
+
+
+LABELS = {"cluster_id": "c", "provider_id": "p", "region": "r", "gpu_type": "H100"}
+
+
+def reading(node_id: str, timestamp: int, **own: Any) -> dict[str, Any]:
+    return {"node_id": node_id, **LABELS, "timestamp": timestamp, **own}
+
+
+def test_of_readings_the_newest_of_each_gpu_goes_to_redis() -> None:
+    told = [
+        reading("n", 5_000, gpu_index=0, power_draw=1.0),
+        reading("n", 15_000, gpu_index=0, power_draw=3.0),
+        reading("n", 10_000, gpu_index=0, power_draw=2.0),
+        reading("n", 5_000, gpu_index=1, power_draw=4.0),
+        reading("n", 5_000, cpu_utilization=0.5),
+        reading("m", 5_000, gpu_index=0, power_draw=5.0),
+    ]
+    found = rows.newest(told)
+    assert {key: sorted(fields) for key, fields in found.items()} == {
+        "telemetry:n": ["0", "1", "node"],
+        "telemetry:m": ["0"],
+    }
+    of_n = readings.read_row(found["telemetry:n"])
+    assert of_n[0] == {"gpu_index": 0, "timestamp": 15_000, "power_draw": 3.0}
+    assert of_n[2] == {"timestamp": 5_000, "cpu_utilization": 0.5}
+
+
+def test_readings_as_text_sort_as_they_were_measured() -> None:
+    times = (0, 9_999, 10_000, 999_999_999_999, 1_790_000_000_000)
+    texts = [readings.text(reading("n", at, gpu_index=0)) for at in times]
+    assert texts == sorted(texts)
+
+
+def test_a_reading_again_within_a_batch_is_the_first_of_them() -> None:
+    told = [reading("n", 5, gpu_index=0, power_draw=watts) for watts in (1.0, 2.0)]
+    (row,) = rows.newest(told).values()
+    assert readings.read_row(row)[0]["power_draw"] == 1.0
