@@ -25,7 +25,7 @@ from schemas.codec import Codec
 from schemas.settings import Settings
 
 JOBS: Final = (admission.JOB, matching.JOB)
-RUNNING_SECONDS: Final = 60.0
+RUNNING_SECONDS: Final = 120.0
 CHECKPOINT_FOLDER: Final = "execution.checkpointing.dir"
 _LOG = logging.getLogger(__name__)
 
