@@ -10,10 +10,12 @@ that it was created or rejected, and bounded by a window as TCP bounds what is i
   is CoDel's sign of a queue that stands rather than of a burst, and grows by a step when it was in
   the way while the delay was fine.
 
-The delay includes this process's event loop, which the fact must pass as every request does.
+It shrinks likewise when this process's event loop is late: then requests wait before anyone sees
+them, and refusing, which is cheap, must come before taking orders, which is not.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
 FIRST_WINDOW = 200.0
@@ -27,6 +29,12 @@ INTERVAL_SECONDS = 0.1
 """How long delays are looked at before the window is changed; at least one delay long."""
 ENOUGH = 3
 """Delays that an interval must have seen: one may be a stall of its own."""
+LATE_SECONDS = 0.05
+"""What the event loop may be late, at the least in an interval."""
+BEAT_SECONDS = 0.02
+"""How often that is looked at."""
+LATEST = 50
+"""Looks that are kept."""
 LOST_SECONDS = 5.0
 """After so long without a fact, what was sent is not waited for any longer."""
 
@@ -69,6 +77,7 @@ class Backlog:
         self._until_sample = 0
         self._interval_ends_at_seconds = 0.0
         self._delays_seconds: list[float] = []
+        self._late_seconds: deque[float] = deque(maxlen=LATEST)
         self._was_full = False
         self.opened: Callable[[], object] = bool
         """Told when there may be places again."""
@@ -104,6 +113,13 @@ class Backlog:
         self.sending -= 1
         self.opened()
 
+    async def keep_time(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Look how late the event loop is, until cancelled."""
+        while True:
+            due_seconds = self._now_seconds() + BEAT_SECONDS
+            await sleep(BEAT_SECONDS)
+            self._late_seconds.append(self._now_seconds() - due_seconds)
+
     def sample(self, command_id: str) -> None:
         """Listen for the fact of an order that is about to be sent, if it is time for a sample."""
         self._until_sample -= 1
@@ -130,11 +146,13 @@ class Backlog:
 
     def _adapt(self, now: float) -> None:
         least = min(self._delays_seconds)
+        late = min(self._late_seconds, default=0.0)
+        excess = max(least / self._target_seconds, late / LATE_SECONDS)
         self._delays_seconds.clear()
+        self._late_seconds.clear()
         self._interval_ends_at_seconds = now + max(INTERVAL_SECONDS, least)
-        if least > self._target_seconds:
-            factor = max(0.5, self._target_seconds / least)
-            self.window = max(LEAST_WINDOW, self.window * factor)
+        if excess > 1:
+            self.window = max(LEAST_WINDOW, self.window / min(excess, 2.0))
         elif self._was_full:
             self.window = min(MOST_WINDOW, self.window + STEP)
         self._was_full = False

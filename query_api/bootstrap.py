@@ -116,12 +116,14 @@ class Service:
             return
         metrics = Metrics(process_environment().get(METRICS_FOLDER))
         self._app = create_app(ports, metrics)
-        measuring = asyncio.create_task(metrics.keep_measuring())
+        watching = (metrics.keep_measuring(), ports.backlog.keep_time(ports.clock.sleep))
+        tasks = [asyncio.create_task(each) for each in watching]
         with suppress(Unavailable):  # known from now on, should PostgreSQL go away
             await ports.catalogue.get()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        measuring.cancel()
+        for task in tasks:
+            task.cancel()
         await self._opened.aclose()
         await send({"type": "lifespan.shutdown.complete"})
 

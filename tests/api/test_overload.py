@@ -145,6 +145,23 @@ def test_machines_that_stand_still_let_a_window_in_and_then_a_trickle():
     assert machines.refused == 0
 
 
+async def test_an_event_loop_that_is_late_closes_the_window():
+    machines = Machines(per_second=900)
+    clock, beats = machines.clock, 0
+
+    async def sleep(seconds):
+        nonlocal beats
+        beats += 1
+        if beats > 2_000:
+            raise asyncio.CancelledError
+        machines.run(offered=3_000, seconds=seconds)
+        clock.advance(90)  # the loop is late
+
+    with suppress(asyncio.CancelledError):
+        await machines.backlog.keep_time(sleep)
+    assert machines.backlog.window == LEAST_WINDOW
+
+
 def test_facts_that_are_lost_do_not_close_the_window_for_good():
     machines = Machines(per_second=900)
     listen = machines.samples.listen
