@@ -24,7 +24,7 @@ from jobs.saved_state import ACCEPT_CODE, ACCEPT_LOG, SavedState
 from schemas.settings import Settings
 
 JOBS: Final = (admission.JOB, matching.JOB)
-RUNNING_SECONDS: Final = 60.0
+RUNNING_SECONDS: Final = 120.0
 CHECKPOINT_FOLDER: Final = "execution.checkpointing.dir"
 _LOG = logging.getLogger(__name__)
 

@@ -105,8 +105,11 @@ def down(settings: Settings, progress: Progress = print) -> None:
 
 def trouble(settings: Settings) -> str:
     """What is wrong with the running stack as a whole, for people; empty while nothing is."""
-    told = _living(settings.path("HOME"))
-    return told.message if told else ""
+    home = settings.path("HOME")
+    told = _living(home)
+    if told is None:
+        return ""
+    return told.message or disk.describe_shortage(home)  # which may have kept it from telling
 
 
 def status(settings: Settings) -> list[Row]:

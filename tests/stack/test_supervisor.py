@@ -329,6 +329,18 @@ def test_the_first_trouble_is_what_a_log_is_quoted_from() -> None:
     assert telling_lines([]) == ["(nothing was logged)"]
 
 
+def test_a_full_disk_is_told_even_if_the_supervisor_could_not_tell_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings({}).with_values(HOME=str(tmp_path))
+    assert stack.trouble(settings) == ""
+    me = processes.identify(os.getpid())
+    state.write(tmp_path, StackState(state.RUNNING, me.pid, me.born))
+    assert stack.trouble(settings) == ""
+    monkeypatch.setattr(disk, "LEAST_FREE_BYTES", 1 << 60)
+    assert f"the disk of {tmp_path} is full" in stack.trouble(settings)
+
+
 def test_status_does_not_believe_what_a_dead_supervisor_told(tmp_path: Path) -> None:
     settings = Settings({}).with_values(HOME=str(tmp_path))
     assert stack.status(settings) == []
