@@ -184,6 +184,8 @@ class Log:
                 "group.id": f"gpubroker-cli-{uuid.uuid4()}",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",
+                # What goes wrong is raised; librdkafka would also print every attempt to connect.
+                "log_level": 0,
             }
         )
 
