@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help demo up down status test test-unit lint format differential bench bench-latency requirements
+.PHONY: help demo up down status test test-unit lint format differential bench bench-latency faults requirements
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | column -t -s $$'\t'
@@ -51,6 +51,10 @@ bench: .venv/.dev ## Measure the book in process, then order to trade on the run
 bench-latency: .venv/.dev ## Measure order to trade at 1,000 orders/s for 60 s
 	$(BIN)/gpubroker up
 	$(BIN)/python -m tests.bench.latency $(or $(BENCH),--rate 1000 --seconds 60)
+
+faults: .venv/.dev ## Kill everything, one after another, under load, and check what came of it
+	$(BIN)/gpubroker up
+	$(BIN)/python -m tests.faults.kills $(FAULTS)
 
 requirements: .venv/.dev ## Resolve the requirements anew, hashes included
 	$(BIN)/uv pip compile -q --upgrade --generate-hashes --python-version 3.11 --no-header \

@@ -13,6 +13,7 @@ from cli.commands import (
     agent,
     cluster,
     demo,
+    doctor,
     key,
     local,
     market,
@@ -20,6 +21,7 @@ from cli.commands import (
     order,
     provider,
     replay,
+    snapshot,
     sql,
     warm_up,
 )
@@ -30,7 +32,8 @@ from stack import StackError
 
 EXIT_CODES = """
 Exit codes: 0 done · 1 refused by the market · 2 the command line cannot be read ·
-3 no market reachable, or it cannot be started · 4 sent, outcome unknown · 5 a check failed.
+3 no market reachable, or it cannot be started · 4 sent, outcome unknown · 5 a check failed ·
+6 a check could not be made.
 """
 
 
@@ -76,7 +79,10 @@ def root(ctx: typer.Context) -> None:
 
 for group in (order, market, provider, cluster, node, agent, account, key):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
-for command in (local.up, local.down, local.status, local.logs, sql.sql, replay.replay, demo.demo):
+for command in (
+    *(local.up, local.down, local.status, local.logs, doctor.doctor),
+    *(sql.sql, snapshot.snapshot, replay.replay, demo.demo),
+):
     app.command()(command)
 app.command("warm-up", hidden=True)(warm_up.warm_up)
 

@@ -16,6 +16,8 @@ UNKNOWN: Final = 4
 """Sent, and whether it happened is not known; asking again with the same key is safe."""
 CHECK_FAILED: Final = 5
 """A comparison came out unequal."""
+CANNOT_TELL: Final = 6
+"""A comparison could not be made; nothing is known to be wrong."""
 
 
 class CommandError(Exception):
@@ -61,6 +63,12 @@ class CheckFailed(CommandError):
     """What had to be equal is not."""
 
     exit_code = CHECK_FAILED
+
+
+class CannotTell(CommandError):
+    """What had to be compared is not there."""
+
+    exit_code = CANNOT_TELL
 
 
 def described(problem: dict[str, Any]) -> str:

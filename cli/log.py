@@ -3,8 +3,8 @@
 import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka import KafkaError as _KafkaError
@@ -13,7 +13,7 @@ import stack
 from cli.client import START_ONE
 from cli.errors import OutcomeUnknown, Unreachable
 from schemas import contract, names, settings
-from schemas.codec import Codec, UnreadableRecord
+from schemas.codec import Codec, SchemaUnavailable, UnreadableRecord
 from schemas.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,6 +22,19 @@ if TYPE_CHECKING:
 Place = tuple[str, int]
 """Topic and partition."""
 Offsets = Mapping[Place, int]
+
+
+class Watch(Protocol):
+    """Is told how a long reading goes."""
+
+    def expect(self, records: int) -> None:
+        """So many are to be read."""
+        ...
+
+    def advance(self, records: int) -> None:
+        """So many more are read."""
+        ...
+
 
 TIMEOUT_SECONDS: Final = 10.0
 _BATCH = 1000
@@ -34,6 +47,13 @@ class Entry(NamedTuple):
     key: str
     at_ms: int
     record: dict[str, Any]
+    partition: int
+    offset: int
+
+    @property
+    def where(self) -> str:
+        """Its coordinates, for people."""
+        return f"{self.topic}[{self.partition}]@{self.offset}"
 
 
 class Log:
@@ -44,46 +64,71 @@ class Log:
         self._bootstrap = bootstrap
         self._codec = codec
 
-    def ends(self, topics: Collection[str]) -> dict[Place, int]:
-        """Where each partition ends now."""
-        consumer = self._consumer()
-        try:
-            return {place: _watermarks(consumer, place)[1] for place in _places(topics)}
-        finally:
-            consumer.close()
+    def ends(self, topics: Collection[str], partition: int | None = None) -> dict[Place, int]:
+        """Where each partition, or the one that is named, ends now."""
+        return {place: end for place, (_, end) in self.ranges(topics, partition).items()}
+
+    def ranges(
+        self, topics: Collection[str], partition: int | None = None
+    ) -> dict[Place, tuple[int, int]]:
+        """The first offset of each partition, or the one that is named, and that after its last."""
+        with closing(self._consumer()) as consumer:
+            return {place: _watermarks(consumer, place) for place in _places(topics, partition)}
+
+    def first_from(
+        self, topics: Collection[str], at_ms: int, partition: int | None = None
+    ) -> dict[Place, int]:
+        """The first offset that was stamped at this time or later; the end where there is none."""
+        ends = self.ends(topics, partition)
+        asked = [TopicPartition(*place, at_ms) for place in ends]
+        with closing(self._consumer()) as consumer, self._reachable():
+            found = consumer.offsets_for_times(asked, timeout=TIMEOUT_SECONDS)
+        firsts = {(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
+        return {**ends, **firsts}
 
     def read(
-        self, topics: Collection[str], *, key: str | None = None, since: Offsets | None = None
+        self,
+        topics: Collection[str],
+        *,
+        key: str | None = None,
+        since: Offsets | None = None,
+        until: Offsets | None = None,
+        partition: int | None = None,
+        watch: Watch | None = None,
     ) -> Iterator[Entry]:
-        """Every record, or those of one key, up to where the topics end as this is called.
+        """Every record, or those of one key, in the order of each partition.
 
-        `since` says where to begin; without it, where the broker's log begins.
+        Args:
+            topics: where.
+            key: whose records; without it, everybody's.
+            since: where to begin; without it, where the broker's log begins.
+            until: where to end; without it, where the topics end as this is called.
+            partition: the only one to read; without it, all.
+            watch: is told of every record that is passed, of whatever key.
 
         Raises:
             Unreachable: the broker does not answer.
         """
-        consumer = self._consumer()
-        try:
-            yield from self._read(consumer, topics, key, since)
-        except KafkaException as error:
-            raise Unreachable(f"Kafka at {self._bootstrap}: {error}; {START_ONE}") from error
-        finally:
-            consumer.close()
+        ranges = self.ranges(topics, partition)
+        begins = {
+            place: max((since or {}).get(place, 0), low) for place, (low, _) in ranges.items()
+        }
+        ends = {
+            place: min((until or {}).get(place, high), high) for place, (_, high) in ranges.items()
+        }
+        left = {place: end for place, end in ends.items() if begins[place] < end}
+        if watch:
+            watch.expect(sum(end - begins[place] for place, end in left.items()))
+        with closing(self._consumer()) as consumer, self._reachable():
+            consumer.assign([TopicPartition(*place, begins[place]) for place in left])
+            yield from self._read(consumer, left, key, watch)
 
     def follow(self, topic: str) -> "Tail":
         """What is written to a topic from now on."""
         return Tail(self._consumer(), topic, self._codec)
 
-    def begins_whole(self, topic: str) -> bool:
-        """Whether the log still begins where it once began: nothing has aged out of it."""
-        consumer = self._consumer()
-        try:
-            return all(_watermarks(consumer, place)[0] == 0 for place in _places([topic]))
-        finally:
-            consumer.close()
-
-    def append(self, topic: str, key: str, record: Mapping[str, Any]) -> None:
-        """Append one record and wait until the broker has it.
+    def append(self, topic: str, key: str, record: Mapping[str, Any]) -> int:
+        """Append one record, wait until the broker has it, and tell its offset.
 
         Raises:
             OutcomeUnknown: it did not say so in time.
@@ -97,28 +142,40 @@ class Log:
                 "linger.ms": 0,
             }
         )
-        producer.produce(topic, key=key.encode(), value=self._codec.encoder(topic)(record))
-        if producer.flush(TIMEOUT_SECONDS):
+        offsets: list[int | None] = []
+        value = self._codec.encoder(topic)(record)
+        producer.produce(
+            topic, value, key.encode(), on_delivery=lambda _, taken: offsets.append(taken.offset())
+        )
+        producer.flush(TIMEOUT_SECONDS)
+        if not offsets or offsets[0] is None:
             raise OutcomeUnknown(f"Kafka at {self._bootstrap} took no record within 10 s")
+        return offsets[0]
 
     def _read(
-        self, consumer: Consumer, topics: Collection[str], key: str | None, since: Offsets | None
+        self, consumer: Consumer, left: dict[Place, int], key: str | None, watch: Watch | None
     ) -> Iterator[Entry]:
-        ranges = {place: _watermarks(consumer, place) for place in _places(topics)}
-        starts = {
-            place: max((since or {}).get(place, 0), low) for place, (low, _) in ranges.items()
-        }
-        left = {place: high for place, (_, high) in ranges.items() if starts[place] < high}
-        consumer.assign([TopicPartition(*place, starts[place]) for place in left])
         wanted = None if key is None else key.encode()
-        decoders = {topic: self._codec.decoder(topic) for topic in topics}
+        decoders = {topic: self._codec.decoder(topic) for topic, _ in left}
         while left:
-            for message in consumer.consume(_BATCH, 0.2):
+            messages = consumer.consume(_BATCH, 0.2)
+            if watch:
+                watch.advance(len(messages))
+            for message in messages:
                 place, offset = _position(message)
-                if offset + 1 >= left.get(place, 0):
-                    left.pop(place, None)
+                if offset >= left.get(place, 0):
+                    continue
+                if offset + 1 == left[place]:
+                    del left[place]
                 if wanted is None or message.key() == wanted:
                     yield from _entry(message, decoders[place[0]])
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        try:
+            yield
+        except KafkaException as error:
+            raise Unreachable(f"Kafka at {self._bootstrap}: {error}; {START_ONE}") from error
 
     def _consumer(self) -> Consumer:
         return Consumer(
@@ -204,11 +261,12 @@ FACTS_OF_BOOKS: Final = tuple(
 )
 
 
-def _places(topics: Collection[str]) -> list[Place]:
+def _places(topics: Collection[str], only: int | None = None) -> list[Place]:
     return [
         (name, partition)
         for name in topics
         for partition in range(contract.topics()[name].partitions)
+        if only is None or partition == only
     ]
 
 
@@ -234,6 +292,9 @@ def _entry(message: Message, decode: Any) -> Iterator[Entry]:
         record = decode(message.value())
     except UnreadableRecord:
         return
+    except SchemaUnavailable as error:
+        raise Unreachable(f"schema registry: {error}; {START_ONE}") from error
     key = message.key()
     text = key.decode(errors="replace") if isinstance(key, bytes) else str(key or "")
-    yield Entry(message.topic() or "", text, message.timestamp()[1], record)
+    (topic, partition), offset = _position(message)
+    yield Entry(topic, text, message.timestamp()[1], record, partition, offset)

@@ -1,18 +1,23 @@
-"""Compares what a book told with what its log, applied anew, makes it tell (R, B6)."""
+"""Compares what a book told with what its log, applied anew, makes it tell (R, B6).
 
-from collections.abc import Iterable, Iterator, Mapping
+What must be told is kept as a digest of each fact, nine bytes, however many there are.
+"""
+
+from array import array
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from cli.log import Entry
 from schemas import contract, names, records
+from udfs.machine import Fact
 
-Fact = tuple[str, Mapping[str, Any]]
-"""Kind and record."""
-Facts = Mapping[int, Fact]
-"""Facts by the book's sequence."""
-
-KINDS = {topic: kind for kind, topic in names.FACT_TOPICS.items()}
-DEFAULTS = {contract.snake(name): fields for name, fields in records.DEFAULTS.items()}
+KINDS: Final = {topic: kind for kind, topic in names.FACT_TOPICS.items()}
+DEFAULTS: Final = {contract.snake(name): fields for name, fields in records.DEFAULTS.items()}
+MARGIN_MS: Final = 3_600_000
+"""Facts this much younger than their topic keeps may be gone too: a replay takes its time."""
+_NUMBERS: Final = {kind: number for number, kind in enumerate(names.FACT_TOPICS)}
+_KINDS: Final = {number: kind for kind, number in _NUMBERS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,12 @@ class Comparison:
     """How a book's facts compare with the recomputed ones."""
 
     book_id: str
+    snapshot_id: str | None
+    """The snapshot that it began from; None for the log's beginning."""
+    snapshot_code: str | None
+    """The code that the snapshot was made with."""
+    since: str
+    """The first command, as coordinates in Kafka."""
     commands: int
     facts: int
     """Recomputed facts."""
@@ -31,6 +42,8 @@ class Comparison:
     """As the running book told it."""
     replayed_hash: str | None
     first_difference: str | None
+    refused: list[str]
+    """Snapshots that were not used, and why."""
 
     @property
     def equal(self) -> bool:
@@ -38,99 +51,139 @@ class Comparison:
         return self.first_difference is None and self.running_hash == self.replayed_hash
 
 
-def by_sequence(facts: Iterable[Fact]) -> dict[int, Fact]:
-    """A book's facts by its sequence, defaults filled in; a repeat replaces its equal."""
-    return {record["book_seq"]: (kind, {**DEFAULTS[kind], **record}) for kind, record in facts}
-
-
-def conflicting(facts: Iterable[Fact]) -> str | None:
-    """Two different facts of one sequence in the topics, described; None if there are none."""
-    seen: dict[int, Fact] = {}
-    for kind, record in facts:
-        sequence = record["book_seq"]
-        if seen.setdefault(sequence, (kind, record)) != (kind, record):
-            return f"sequence {sequence} was told twice, differently"
-    return None
-
-
-def missing(computed: Facts, told: Facts, aged_before_ms: Mapping[str, int]) -> set[int]:
-    """Sequences that the topics should still hold and do not."""
-    return {
-        sequence
-        for sequence, (kind, record) in computed.items()
-        if sequence not in told and not _aged(kind, record, aged_before_ms)
-    }
-
-
-def compare(
-    book_id: str,
-    commands: int,
-    computed: Facts,
-    told: Facts,
-    tick_id: str,
-    aged_before_ms: Mapping[str, int],
-) -> Comparison:
-    """The verdict on a book; `tick_id` is the command that asked it for its hash."""
-    gone = [
-        sequence
-        for sequence, (kind, record) in computed.items()
-        if sequence not in told and _aged(kind, record, aged_before_ms)
-    ]
-    differences = _differences(computed, told, set(gone))
-    return Comparison(
-        book_id=book_id,
-        commands=commands,
-        facts=len(computed),
-        compared=len(computed.keys() & told.keys()),
-        aged=len(gone),
-        running_hash=_hash(told, tick_id),
-        replayed_hash=_hash(computed, tick_id),
-        first_difference=next(differences, None),
-    )
-
-
 def aged_before_ms(now_ms: int) -> dict[str, int]:
     """Until when the facts of each kind may have left their topic."""
     return {
-        kind: now_ms - contract.topics()[topic].retention_days * 86_400_000
+        kind: now_ms + MARGIN_MS - contract.topics()[topic].retention_days * 86_400_000
         for kind, topic in names.FACT_TOPICS.items()
     }
 
 
-def _aged(kind: str, record: Mapping[str, Any], before_ms: Mapping[str, int]) -> bool:
-    return bool(record["occurred_at_ms"] < before_ms[kind])
+class Ledger:
+    """What a book must have told after a sequence, in nine bytes a fact."""
+
+    def __init__(self, after: int, aged_before_ms: Mapping[str, int]) -> None:
+        """Begin with the fact that follows the sequence `after`."""
+        self.after = after
+        self._aged_before_ms = aged_before_ms
+        self._digests = array("q")
+        self._kinds = bytearray()
+        self._aged = dict.fromkeys(aged_before_ms, after)
+        """By kind, the last sequence whose fact may have left its topic."""
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    @property
+    def last(self) -> int:
+        """The sequence of the last fact."""
+        return self.after + len(self)
+
+    def add(self, fact: Fact) -> None:
+        """Note the next fact."""
+        kind, record = fact
+        self._digests.append(_digest(kind, record))
+        self._kinds.append(_NUMBERS[kind])
+        if record["occurred_at_ms"] < self._aged_before_ms[kind]:
+            self._aged[kind] = self.last
+
+    def holds(self, sequence: int, kind: str, record: Mapping[str, Any]) -> bool:
+        """Whether this is the fact of this sequence."""
+        index = sequence - self.after - 1
+        return 0 <= index < len(self) and self._digests[index] == _digest(kind, record)
+
+    def kind(self, sequence: int) -> str:
+        return _KINDS[self._kinds[sequence - self.after - 1]]
+
+    def is_aged(self, sequence: int) -> bool:
+        """Whether its topic may keep it no longer."""
+        return sequence <= self._aged[self.kind(sequence)]
 
 
-def _differences(computed: Facts, told: Facts, gone: set[int]) -> Iterator[str]:
-    for sequence in sorted((computed.keys() | told.keys()) - gone):
-        if sequence not in told:
-            yield f"sequence {sequence}: {computed[sequence][0]} was never told"
-        elif sequence not in computed:
-            yield f"sequence {sequence}: {told[sequence][0]} does not follow from the log"
-        elif computed[sequence] != told[sequence]:
-            yield _difference(sequence, computed[sequence], told[sequence])
+class Audit:
+    """Holds what was told against what must have been."""
+
+    def __init__(self, ledger: Ledger, last_told: int) -> None:
+        """Judge the facts up to the later of the ledger's last and `last_told`."""
+        self._ledger = ledger
+        self._last = max(ledger.last, last_told)
+        self._told = bytearray(len(ledger))
+        self.wrong: Entry | None = None
+        """The first that was told otherwise."""
+
+    def note(self, entry: Entry) -> None:
+        """Judge one that was told; what is told again must be the same again."""
+        sequence = entry.record["book_seq"] or 0
+        if not self._ledger.after < sequence <= self._last:
+            return
+        if sequence <= self._ledger.last:
+            self._told[sequence - self._ledger.after - 1] = 1
+        if self._ledger.holds(sequence, KINDS[entry.topic], entry.record):
+            return
+        if self.wrong is None or sequence < self.wrong.record["book_seq"]:
+            self.wrong = entry
+
+    @property
+    def compared(self) -> int:
+        """How many of the ledger's facts were told."""
+        return self._told.count(1)
+
+    def untold(self) -> Iterable[int]:
+        """Sequences of which nothing was told, in order."""
+        index = self._told.find(0)
+        while index >= 0:
+            yield self._ledger.after + 1 + index
+            index = self._told.find(0, index + 1)
+
+    def missing(self) -> int | None:
+        """The first sequence that a topic should hold and does not."""
+        return next((each for each in self.untold() if not self._ledger.is_aged(each)), None)
+
+    def first_wrong_sequence(self) -> int | None:
+        """The first sequence that is missing or was told otherwise."""
+        wrong = self.wrong.record["book_seq"] if self.wrong else None
+        found = [each for each in (wrong, self.missing()) if each is not None]
+        return min(found, default=None)
 
 
-def _difference(sequence: int, computed: Fact, told: Fact) -> str:
-    if computed[0] != told[0]:
-        return f"sequence {sequence}: told {told[0]}, recomputed {computed[0]}"
+def difference(
+    sequence: int, computed: Fact | None, cause: Entry | None, told: Entry | None
+) -> str:
+    """A difference in words, with its evidence.
+
+    Args:
+        sequence: where.
+        computed: the fact that follows from the log, None if none does.
+        cause: the command that it follows from.
+        told: the fact as it was told, None if it was not.
+    """
+    head = f"sequence {sequence}: "
+    if computed is None or cause is None:
+        assert told is not None
+        return f"{head}{KINDS[told.topic]} ({told.where}) does not follow from the log"
+    follows = f"recomputed from {cause.record['kind']} ({cause.where})"
+    if told is None:
+        return f"{head}{computed.kind} was never told, {follows}"
+    kind = KINDS[told.topic]
+    if kind != computed.kind:
+        return f"{head}told {kind} ({told.where}), {computed.kind} {follows}"
+    mine, theirs = _filled(kind, computed.record), _filled(kind, told.record)
     name = next(
         field
-        for field in sorted(computed[1].keys() | told[1].keys())
-        if computed[1].get(field) != told[1].get(field)
+        for field in sorted(mine.keys() | theirs.keys())
+        if mine.get(field) != theirs.get(field)
     )
     return (
-        f"sequence {sequence}: {told[0]}.{name} told {told[1].get(name)!r},"
-        f" recomputed {computed[1].get(name)!r}"
+        f"{head}{kind}.{name} told {theirs.get(name)!r} ({told.where}),"
+        f" {mine.get(name)!r} {follows}"
     )
 
 
-def _hash(facts: Facts, tick_id: str) -> str | None:
-    return next(
-        (
-            record["hash"]
-            for kind, record in facts.values()
-            if kind == "book_status" and record["command_id"] == tick_id
-        ),
-        None,
-    )
+def _digest(kind: str, record: Mapping[str, Any]) -> int:
+    """Equal for equal facts; records of books hold texts, numbers and flags alone."""
+    return hash((kind, frozenset(_filled(kind, record).items())))
+
+
+def _filled(kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with what its writer left out."""
+    return {**DEFAULTS[kind], **record}

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Final
 
 from jobs.refused import Refused
+from jobs.saved_state import ACCEPTABLE
 from schemas.registry import IncompatibleSchema
 from schemas.settings import SettingError, Settings, from_environment
 
@@ -22,20 +23,29 @@ COMMANDS: Final = {
     "projection": "write facts to ClickHouse and Redis until stopped",
     "market-data": "follow the books and serve depth and preview until stopped",
 }
-Command = Callable[[Settings], None]
+Command = Callable[..., None]
 
 
 def main(arguments: list[str]) -> int:
     """Run one command; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m jobs", description="The market's jobs.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, meaning in COMMANDS.items():
-        subparsers.add_parser(name, help=meaning, description=meaning)
-    name = parser.parse_args(arguments).command
+    parsers = {
+        name: subparsers.add_parser(name, help=meaning, description=meaning)
+        for name, meaning in COMMANDS.items()
+    }
+    parsers["submit"].add_argument(
+        "--accept",
+        action="append",
+        choices=ACCEPTABLE,
+        help="; ".join(f"{word}: {meaning}" for word, meaning in ACCEPTABLE.items()),
+    )
+    options = vars(parser.parse_args(arguments))
+    name = options.pop("command")
     try:
         settings = from_environment()
         _log_to_stderr(settings)
-        _command(name)(settings)
+        _command(name)(settings, **{key: value for key, value in options.items() if value})
     except (SettingError, Refused, IncompatibleSchema) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1

@@ -12,18 +12,15 @@ import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from jobs import kafka
+from jobs.codecs import codec as codec
+from jobs.codecs import unreachable
 from jobs.refused import Refused
 from schemas import registry
-from schemas.codec import Codec
 from schemas.settings import Settings
 
 CONNECT_SECONDS: Final = 5
 ANSWER_SECONDS: Final = 60
 _LOG = logging.getLogger(__name__)
-
-
-class RegistryRefused(Refused):
-    """The schema registry does not answer, or does not know our schemas."""
 
 
 class ClickHouseRefused(Refused):
@@ -47,22 +44,8 @@ def create_topics(settings: Settings) -> None:
     except registry.IncompatibleSchema:
         raise
     except Exception as error:  # its client raises what its own HTTP library does
-        raise _registry_refused(settings, error) from None
+        raise unreachable(settings, error) from None
     _LOG.info("%d schemas are registered", len(ids))
-
-
-def codec(settings: Settings) -> Codec:
-    """The codec with the ids that the registry gave to our schemas.
-
-    Raises:
-        RegistryRefused: the registry does not answer, or a schema is not registered.
-    """
-    try:
-        return registry.connect(settings).codec()
-    except LookupError as error:
-        raise RegistryRefused(str(error)) from None
-    except Exception as error:  # its client raises what its own HTTP library does
-        raise _registry_refused(settings, error) from None
 
 
 def create_tables(settings: Settings) -> None:
@@ -104,7 +87,3 @@ def statements(script: str) -> Iterator[str]:
         lines = [line for line in text.splitlines() if not line.startswith("--")]
         if statement := "\n".join(lines).strip():
             yield statement
-
-
-def _registry_refused(settings: Settings, error: Exception) -> RegistryRefused:
-    return RegistryRefused(f"schema registry at {settings.text('REGISTRY_URL')}: {error}")

@@ -4,6 +4,9 @@ from typing import Any, Final
 
 MAX_BYTES: Final = 524_288
 """Of a record's value, so that a letter is never too long for the log that it goes to."""
+MAX_KEY_BYTES: Final = 1_024
+NOWHERE: Final = -1
+"""Partition and offset of what was no record: a timer that failed."""
 MAX_REASON: Final = 1_000
 
 
@@ -18,7 +21,10 @@ def dead_letter(
     value: bytes | None,
     at_ms: int,
 ) -> dict[str, Any]:
-    """A `DeadLetter`; of a very long value only the beginning, and the reason then says so."""
+    """A `DeadLetter`; of a very long key or value only the beginning, and the reason says so."""
+    if key is not None and len(key) > MAX_KEY_BYTES:
+        reason = f"(the first {MAX_KEY_BYTES} of {len(key)} bytes of the key) {reason}"
+        key = key[:MAX_KEY_BYTES]
     if value is not None and len(value) > MAX_BYTES:
         reason = f"(the first {MAX_BYTES} of {len(value)} bytes) {reason}"
         value = value[:MAX_BYTES]

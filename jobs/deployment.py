@@ -1,19 +1,26 @@
 """Submitting the machine jobs, all by one driver, and stopping them so that they can go on."""
 
 import logging
+from collections.abc import Collection
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from confluent_kafka import Consumer, TopicPartition
-
-from jobs import admission, contract, environment, kafka, matching, saved_state
+from jobs import (
+    admission,
+    checkpoint,
+    continuity,
+    environment,
+    kafka,
+    matching,
+    saved_state,
+)
 from jobs.cluster import Cluster, ClusterError
+from jobs.codecs import registry_codec
 from jobs.keyed_machine import KeyedMachine, MachineJob
 from jobs.refused import Refused
-from jobs.saved_state import SavedState
-from schemas.codec import Codec
+from jobs.saved_state import ACCEPT_CODE, ACCEPT_LOG, SavedState
 from schemas.settings import Settings
 
 JOBS: Final = (admission.JOB, matching.JOB)
@@ -22,32 +29,32 @@ CHECKPOINT_FOLDER: Final = "execution.checkpointing.dir"
 _LOG = logging.getLogger(__name__)
 
 
-class LogCutOff(Refused):
-    """A log no longer begins, or not yet ends, where a job's state needs it to."""
-
-
 class NotStopped(Refused):
     """A job has no savepoint; it was cancelled and its newest checkpoint kept."""
 
 
-def submit(settings: Settings) -> None:
+def submit(settings: Settings, accept: Collection[str] = ()) -> None:
     """Submit every job that is not running, each from its newest state; wait until all run.
+
+    Args:
+        settings: where the servers are.
+        accept: what a state may lack all the same, of `saved_state.ACCEPTABLE`.
 
     Raises:
         ClusterError: Flink does not answer, or a job fails.
         WrongTopics: a topic has other partitions than topics.toml says.
-        LogCutOff: a log and a job's state do not meet.
+        LogCutOff, OtherLog: a log and a job's state do not meet.
         OtherCode: the newest checkpoint of a job was written by other code.
     """
     with closing(Cluster(settings.text("FLINK_URL"))) as cluster:
-        _submit(cluster, settings)
+        _submit(cluster, settings, accept)
 
 
-def _submit(cluster: Cluster, settings: Settings) -> None:
+def _submit(cluster: Cluster, settings: Settings, accept: Collection[str]) -> None:
     topics = sorted({topic for job in JOBS for topic in (job.log, *job.outputs)})
     kafka.check_partition_counts(kafka.partition_counts(kafka.admin(settings)), topics)
     running = {job.title for job in cluster.jobs()}
-    started = [_start(job, cluster, settings) for job in JOBS if job.title not in running]
+    started = [_start(job, cluster, settings, accept) for job in JOBS if job.title not in running]
     for job_id in started:
         cluster.await_running(job_id, RUNNING_SECONDS)
     for job in JOBS:
@@ -83,41 +90,26 @@ def _stop(cluster: Cluster, settings: Settings) -> None:
         raise NotStopped(f"cancelled without a savepoint, checkpoints kept: {'; '.join(refused)}")
 
 
-def registry_codec(url: str) -> Codec:
-    """The codec where the job runs, from the registry and nothing else of the settings."""
-    return contract.codec(Settings({}).with_values(REGISTRY_URL=url))
+def marks(job: MachineJob, settings: Settings) -> dict[int, tuple[int, int]]:
+    """The first offset and the one after the last of each partition of a job's log."""
+    with closing(kafka.consumer(settings, environment.group(job))) as client:
+        return kafka.watermarks(client, job.log)
 
 
-def check_log(job: MachineJob, settings: Settings, state: SavedState | None) -> None:
-    """See that the job's log is whole from where it will be read.
-
-    A start from nothing needs the log from its first record. A start from a saved state needs it
-    from the offsets that the job committed with its last checkpoint, and these to be there.
-
-    Raises:
-        LogCutOff: it is not so; the message names the partition.
-    """
-    client = kafka.consumer(settings, environment.group(job))
-    try:
-        marks = kafka.watermarks(client, job.log)
-        needed = _committed(client, job.log) if state else dict.fromkeys(marks, 0)
-    finally:
-        client.close()
-    for partition, offset in needed.items():
-        first, end = marks[partition]
-        if not first <= offset <= end:
-            raise LogCutOff(
-                f"{job.name}: {job.log} partition {partition} holds offsets {first} to {end}, but "
-                f"the job's state {'ends' if state else 'would begin'} at {offset}"
-            )
-
-
-def _start(job: MachineJob, cluster: Cluster, settings: Settings) -> str:
+def _start(job: MachineJob, cluster: Cluster, settings: Settings, accept: Collection[str]) -> str:
     base_uri = cluster.setting(CHECKPOINT_FOLDER)
     if base_uri is None:
         raise ClusterError(f"the cluster at {cluster.url} sets no {CHECKPOINT_FOLDER}")
-    state = saved_state.newest(job.name, base_uri, _resume_file(settings))
-    check_log(job, settings, state)
+    state = saved_state.newest(
+        job.name,
+        base_uri,
+        _resume_file(settings),
+        checkpoint.read,
+        accept_code=ACCEPT_CODE in accept,
+    )
+    continuity.check_log(
+        job.name, job.log, marks(job, settings), state, accept_cut=ACCEPT_LOG in accept
+    )
     _LOG.info("%s starts from %s", job.name, state.uri if state else "the beginning of its log")
     codec = partial(registry_codec, settings.text("REGISTRY_URL"))
     return environment.submit(
@@ -154,12 +146,6 @@ def _flink_settings(
         # A checkpoint is Flink's to tidy up once newer ones stand; a savepoint stays ours.
         values["execution.state-recovery.claim-mode"] = "CLAIM" if state.code else "NO_CLAIM"
     return values
-
-
-def _committed(client: Consumer, topic: str) -> dict[int, int]:
-    asked = [TopicPartition(part.topic, part.partition) for part in kafka.from_the_start(topic)]
-    told = client.committed(asked, timeout=kafka.TIMEOUT_SECONDS)
-    return {part.partition: part.offset for part in told if part.offset >= 0}
 
 
 def _resume_file(settings: Settings) -> Path:

@@ -1,10 +1,10 @@
 """Flink as the machine jobs need it, built through classes that PyFlink does not promise to keep.
 
-The only module that touches PyFlink's and Flink's inner classes, and so pinned to one minor
-version. What it does that the public API cannot: several jobs from one driver to a remote cluster,
-each from its own saved state; keys taken in the JVM, where it costs a third of what it costs in
-Python; the log's coordinates and append time beside each record's raw bytes; one sink to many
-topics; an explicit uid on every operator, so that saved state finds its place again.
+With `checkpoint` the only module that touches PyFlink's and Flink's inner classes, and so pinned to
+one minor version. What it does that the public API cannot: several jobs from one driver to a remote
+cluster, each from its own saved state; keys taken in the JVM, where it costs a third of what it
+costs in Python; the log's coordinates and append time beside each record's raw bytes; one sink to
+many topics; an explicit uid on every operator, so that saved state finds its place again.
 """
 
 from collections.abc import Iterator
@@ -23,9 +23,10 @@ from jobs.refused import Refused
 SUPPORTED: Final = "2.3."
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 RECORD = Types.ROW_NAMED(
-    ["value", "at_ms", "log_partition", "log_offset"],
-    [BYTES, Types.LONG(), Types.INT(), Types.LONG()],
+    ["key", "value", "at_ms", "log_partition", "log_offset"],
+    [Types.STRING(), BYTES, Types.LONG(), Types.INT(), Types.LONG()],
 )
+"""The key goes with its record: to ask Flink for it is one more call into the JVM."""
 OUTPUT = Types.TUPLE([Types.STRING(), Types.STRING(), BYTES])
 """Topic, key and bytes; a tuple crosses without the kind and field names that a row has."""
 _JAVA = "org.apache.flink"
@@ -111,6 +112,7 @@ def _log(tables: StreamTableEnvironment, job: MachineJob, kafka: str) -> Any:
         SELECT
             COALESCE(record_key, '') AS record_key,
             ROW(
+                COALESCE(record_key, ''),
                 record_value,
                 EXTRACT(EPOCH FROM append_time) * 1000 + EXTRACT(MILLISECOND FROM append_time),
                 log_partition,

@@ -1,7 +1,7 @@
 """Kafka as the plain consumers of this package use it: settings, topics, dead letters."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from confluent_kafka import (
@@ -9,6 +9,7 @@ from confluent_kafka import (
     Consumer,
     KafkaError,
     KafkaException,
+    Message,
     Producer,
     TopicPartition,
 )
@@ -32,7 +33,7 @@ class WrongTopics(Refused):
     """Kafka's topics are not those of topics.toml; the message names each difference."""
 
 
-def producer(settings: Settings) -> Producer:
+def producer(settings: Settings, compression: str = "none") -> Producer:
     """A producer that loses nothing, repeats nothing, and picks partitions as Flink does."""
     return Producer(
         {
@@ -41,6 +42,7 @@ def producer(settings: Settings) -> Producer:
             "enable.idempotence": True,
             "acks": "all",
             "linger.ms": 2,
+            "compression.type": compression,
         }
     )
 
@@ -127,7 +129,8 @@ def check_partition_counts(
     if wrong:
         raise WrongTopics(
             f"{'; '.join(wrong)} (schemas/topics.toml; `python -m jobs topics` creates what is "
-            "missing, partition counts are never changed in place)"
+            "missing; partition counts are never changed in place: restore the topic as it was, or "
+            "start anew with an empty GPUBROKER_HOME)"
         )
 
 
@@ -145,6 +148,40 @@ def from_the_start(topic: str) -> list[TopicPartition]:
     """All partitions of a topic, from their first record."""
     count = contract.topics()[topic].partitions
     return [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(count)]
+
+
+def first_after(client: Consumer, topic: str, partition: int, at_ms: int) -> int | None:
+    """The first offset that was stamped later than this time, None if there is none."""
+    return _first_from(client, [TopicPartition(topic, partition, at_ms + 1)])[partition]
+
+
+def read_since(client: Consumer, topic: str, since_ms: int) -> Iterator[Message]:
+    """What a topic holds now, from the first record of this time or later on, per partition.
+
+    Raises:
+        KafkaUnreachable: no broker goes on answering.
+    """
+    ends = watermarks(client, topic)
+    asked = [TopicPartition(topic, partition, since_ms) for partition in ends]
+    begins = _first_from(client, asked)
+    left = {number: ends[number][1] for number, begin in begins.items() if begin is not None}
+    client.assign([TopicPartition(topic, number, begins[number] or 0) for number in left])
+    while left:
+        message = client.poll(TIMEOUT_SECONDS)
+        if message is None:
+            raise KafkaUnreachable(f"no answer from Kafka while {topic} is read")
+        if message.error() is None:
+            number, offset = message.partition() or 0, message.offset() or 0
+            if offset + 1 >= left.get(number, 0):
+                left.pop(number, None)
+            yield message
+    client.unassign()
+
+
+def _first_from(client: Consumer, asked: list[TopicPartition]) -> dict[int, int | None]:
+    """The first offset of each partition at a time or later; times stand where offsets do."""
+    found = client.offsets_for_times(asked, timeout=TIMEOUT_SECONDS)
+    return {each.partition: each.offset if each.offset >= 0 else None for each in found}
 
 
 def _common(settings: Settings) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 
-from jobs.dead_letters import dead_letter
+from jobs.dead_letters import NOWHERE, dead_letter
 from schemas import contract, names
 from schemas.codec import Bodies, Codec, UnreadableRecord
 from udfs.machine import Machine, Step
@@ -26,8 +26,9 @@ Output = tuple[str, str, bytes]
 """Topic, key and bytes of a record to write."""
 TICK_AHEAD_MS: Final = 50
 """A timer is set at least this far ahead (market-rules.md B3)."""
-CACHED_MACHINES: Final = 20_000
-"""Machines whose state is held as Python objects; evicting one costs only its next load."""
+CACHED_ROWS: Final = 1_500_000
+"""How much state a job holds as Python objects, in rows of about half a kilobyte: so many orders of
+books, or of accounts. Evicting a machine costs only its next load."""
 
 GARBAGE_THRESHOLDS: Final = (50_000, 50, 1_000)
 """When Python looks for cycles of objects. Machines make none, a book's orders are many, and with
@@ -60,13 +61,16 @@ class _Held:
     """As the last step said; 0, so already due, while no step has been made since the load."""
     armed_at_ms: int | None = None
     ticked_seq: int = 0
+    weight: int = 0
 
 
 class KeyedMachine(KeyedProcessFunction):
     """Runs a machine, one state per key.
 
     A record that cannot be decoded, or on which the machine raises, becomes a dead letter with the
-    reason and its coordinates; it changes nothing, and the job goes on.
+    reason and its coordinates; it changes nothing, and the job goes on. What is not the record's
+    fault fails the job, which Flink starts again at the same record: a registry that stays away
+    (`SchemaUnavailable`), no memory, rows of a state that cannot be loaded.
     """
 
     def __init__(
@@ -74,7 +78,7 @@ class KeyedMachine(KeyedProcessFunction):
         job: MachineJob,
         codec: Callable[[], Codec],
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        cached_machines: int = CACHED_MACHINES,
+        cached_rows: int = CACHED_ROWS,
     ) -> None:
         """Make the function; it is pickled and sent to the TaskManager.
 
@@ -82,13 +86,13 @@ class KeyedMachine(KeyedProcessFunction):
             job: the machine and its log.
             codec: makes the codec, where the function runs.
             now_ms: the wall clock, for timers only.
-            cached_machines: how many states to hold in Python.
+            cached_rows: how much state to hold in Python; the machine in use is held in any case.
         """
         self._job = job
         self._machine = job.machine
         self._make_codec = codec
         self._now_ms = now_ms
-        self._cached_machines = cached_machines
+        self._cached_rows = cached_rows
 
     def open(self, runtime_context: RuntimeContext) -> None:
         gc.set_threshold(*GARBAGE_THRESHOLDS)
@@ -98,24 +102,26 @@ class KeyedMachine(KeyedProcessFunction):
         descriptor = MapStateDescriptor("rows", Types.STRING(), Types.STRING())
         self._rows = runtime_context.get_map_state(descriptor)
         self._cache: OrderedDict[str, _Held] = OrderedDict()
+        self._weight = 0
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> list[Output]:
-        data, at_ms = value._values[:2]
-        key = ctx.get_current_key()
+        key, data, at_ms = value._values[:3]
         try:
             command = self._decode(data)
-            if not key:
-                raise UnreadableRecord("no key: it names no machine")
-        except UnreadableRecord as error:
-            return [self._dead_letter(str(error), key, value)]
+            self._check(key)
+        except (UnreadableRecord, ValueError) as error:
+            return [self._dead_letter(str(error), value)]
         held = self._held(key)
         try:
             step = self._machine.apply(held.state, command, at_ms)
             outputs = self._encoded(key, step)
+        except MemoryError:
+            raise
         except Exception as error:  # whatever a machine or its facts met: void, and the next record
-            del self._cache[key]
-            return [self._dead_letter(f"{type(error).__name__}: {error}", key, value)]
+            self._drop(key)
+            return [self._dead_letter(f"{type(error).__name__}: {error}", value)]
         self._write(step)
+        self._weigh(held)
         held.wake_at_ms = step.wake_at_ms
         if step.wake_at_ms is not None:
             self._arm(held, ctx)
@@ -124,6 +130,19 @@ class KeyedMachine(KeyedProcessFunction):
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> list[Output]:
         key = ctx.get_current_key()
         held = self._held(key)
+        try:
+            return self._woken(held, timestamp, ctx)
+        except MemoryError:
+            raise
+        except Exception as error:  # its machine sleeps until its next record; the others do not
+            self._drop(key)
+            reason = f"timer: {type(error).__name__}: {error}"
+            return [self._dead_letter(reason, (key, None, timestamp, NOWHERE, NOWHERE))]
+
+    def _woken(
+        self, held: _Held, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext
+    ) -> list[Output]:
+        """The tick that is due; nothing where none is yet, or none is wanted any more."""
         if held.armed_at_ms == timestamp:
             held.armed_at_ms = None
         if held.wake_at_ms is None:
@@ -131,17 +150,40 @@ class KeyedMachine(KeyedProcessFunction):
         if held.wake_at_ms > self._now_ms():
             self._arm(held, ctx)
             return []
-        return [self._output(self._job.log, key, self._tick(held))]
+        return [self._output(self._job.log, ctx.get_current_key(), self._tick(held))]
+
+    def _check(self, key: str) -> None:
+        """See that a key names a machine; one that is held does.
+
+        Raises:
+            ValueError: it does not.
+        """
+        if not key:
+            raise ValueError("no key: it names no machine")
+        if key not in self._cache:
+            self._machine.check_id(key)
 
     def _held(self, key: str) -> _Held:
         held = self._cache.get(key)
         if held is None:
             held = self._cache[key] = _Held(self._load(key))
-            if len(self._cache) > self._cached_machines:
-                self._cache.popitem(last=False)
+            self._weigh(held)
         else:
             self._cache.move_to_end(key)
         return held
+
+    def _weigh(self, held: _Held) -> None:
+        """Count what the machine in use has grown by, and let go of those unused for longest."""
+        weight = self._machine.weight(held.state)
+        self._weight += weight - held.weight
+        held.weight = weight
+        while self._weight > self._cached_rows and len(self._cache) > 1:
+            _, unused = self._cache.popitem(last=False)
+            self._weight -= unused.weight
+
+    def _drop(self, key: str) -> None:
+        """Forget a state that is void."""
+        self._weight -= self._cache.pop(key).weight
 
     def _load(self, key: str) -> Any:
         rows = list(self._rows.items())
@@ -188,8 +230,8 @@ class KeyedMachine(KeyedProcessFunction):
     def _output(self, topic: str, key: str, record: Any, bodies: Bodies | None = None) -> Output:
         return topic, key, self._encoders[topic](record, bodies)
 
-    def _dead_letter(self, reason: str, key: str, value: Iterable[Any]) -> Output:
-        data, at_ms, partition, offset = value
+    def _dead_letter(self, reason: str, value: Iterable[Any]) -> Output:
+        key, data, at_ms, partition, offset = value
         letter = dead_letter(
             self._job.name,
             reason,

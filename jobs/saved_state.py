@@ -1,15 +1,17 @@
 """From which saved state a job starts (architecture.md, "The keyed machine").
 
 A stop with savepoint leaves `HOME/flink/resume.json`; a job that just ran leaves checkpoints in
-`<checkpoint folder>/<job>/<code version>/`. The newest readable one of the two wins. A machine is
-its log and its code (market-rules.md B2), so a checkpoint of other code is refused: only a stop
-with savepoint, where nothing is in flight, may change the code.
+`<checkpoint folder>/<job>/<code version>/`. The newest of the two that is whole wins; a torn one is
+named in the log and the one before it used. A machine is its log and its code (market-rules.md B2),
+so a checkpoint of other code is refused: only a stop with savepoint, where nothing is in flight,
+may change the code.
 """
 
 import hashlib
 import json
+import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -20,8 +22,22 @@ from urllib.parse import unquote, urlsplit
 from jobs.refused import Refused
 
 METADATA: Final = "_metadata"
-MAGIC: Final = bytes.fromhex("4960672d")
-"""The first bytes of Flink's checkpoint metadata."""
+ACCEPT_CODE: Final = "code"
+ACCEPT_LOG: Final = "log"
+ACCEPTABLE: Final = {
+    ACCEPT_CODE: "a checkpoint that other code wrote",
+    ACCEPT_LOG: "a log that lacks records which follow the state",
+}
+"""What is refused unless somebody says that it shall be accepted."""
+_LOG = logging.getLogger(__name__)
+
+
+class Torn(Exception):
+    """A saved state cannot be restored; the message says what is wrong with it."""
+
+
+Read = Callable[[Path], Mapping[int, int]]
+"""Sees that a saved state is whole and tells the next offset of each partition of its log."""
 
 
 class OtherCode(Refused):
@@ -34,16 +50,25 @@ class NotAFolder(Refused):
 
 @dataclass(frozen=True, slots=True)
 class SavedState:
-    """A checkpoint or savepoint of a job."""
+    """A checkpoint or savepoint of a job, and where the job's log goes on from it."""
 
     folder: Path
-    written_at: float
     code: str | None
     """The version of the code that wrote it; None for a savepoint, which any code may take."""
+    offsets: Mapping[int, int]
 
     @property
     def uri(self) -> str:
         return self.folder.as_uri()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What may be a saved state: it is there, but was not read."""
+
+    folder: Path
+    written_at: float
+    code: str | None
 
 
 def code_version() -> str:
@@ -64,22 +89,46 @@ def checkpoint_folder(base_uri: str, job: str) -> Path:
     return _folder(base_uri) / job / code_version()
 
 
-def newest(job: str, base_uri: str, resume: Path) -> SavedState | None:
+def newest(
+    job: str, base_uri: str, resume: Path, read: Read, *, accept_code: bool = False
+) -> SavedState | None:
     """The state that a job starts from, None to start at the beginning of its log.
+
+    Args:
+        job: its name.
+        base_uri: the cluster's checkpoint folder.
+        resume: the file that names the savepoints of the last stop.
+        read: sees that a state is whole; raises `Torn`.
+        accept_code: take a checkpoint of other code too.
 
     Raises:
         OtherCode: the newest is a checkpoint of other code.
         NotAFolder: the cluster's checkpoint folder is not a `file:` URI.
     """
     found = [*_checkpoints(_folder(base_uri) / job), *_savepoint(job, resume)]
-    state = max(found, key=lambda each: each.written_at, default=None)
+    state = _newest_whole(job, found, read)
     if state and state.code not in (None, code_version()):
-        raise OtherCode(
+        complaint = (
             f"{job}: the newest checkpoint {state.folder} was written by code {state.code}, this "
-            f"is {code_version()}; run the old code and stop it with `python -m jobs stop`, then "
-            "start the new one (market-rules.md B2)"
+            f"is {code_version()}"
         )
+        if not accept_code:
+            raise OtherCode(
+                f"{complaint}; stop the old code with a savepoint (`gpubroker down`), then start "
+                "the new one, or take the checkpoint all the same with `--accept code` "
+                "(market-rules.md B2)"
+            )
+        _LOG.warning("%s; accepted", complaint)
     return state
+
+
+def _newest_whole(job: str, found: list[_Found], read: Read) -> SavedState | None:
+    for each in sorted(found, key=lambda each: each.written_at, reverse=True):
+        try:
+            return SavedState(each.folder, each.code, read(each.folder))
+        except Torn as torn:
+            _LOG.warning("%s: %s is torn, looking for one before it: %s", job, each.folder, torn)
+    return None
 
 
 def write_resume(file: Path, savepoints: dict[str, str]) -> None:
@@ -93,32 +142,23 @@ def write_resume(file: Path, savepoints: dict[str, str]) -> None:
     part.replace(file)
 
 
-def _checkpoints(folder: Path) -> Iterator[SavedState]:
+def _checkpoints(folder: Path) -> Iterator[_Found]:
     for metadata in folder.glob(f"*/*/chk-*/{METADATA}"):
-        if _is_readable(metadata):
-            code = metadata.relative_to(folder).parts[0]
-            yield SavedState(metadata.parent, metadata.stat().st_mtime, code)
+        code = metadata.relative_to(folder).parts[0]
+        yield _Found(metadata.parent, metadata.stat().st_mtime, code)
 
 
-def _savepoint(job: str, resume: Path) -> Iterator[SavedState]:
-    if resume.exists():
-        uri = _read(resume)["savepoints"].get(job)
-        metadata = _folder(uri) / METADATA if uri else None
-        if metadata and _is_readable(metadata):
-            yield SavedState(metadata.parent, metadata.stat().st_mtime, None)
+def _savepoint(job: str, resume: Path) -> Iterator[_Found]:
+    """The savepoint of the last stop; it stands at the time of the stop should it be gone."""
+    if resume.exists() and (uri := _read(resume)["savepoints"].get(job)):
+        metadata = _folder(uri) / METADATA
+        written = metadata if metadata.exists() else resume
+        yield _Found(metadata.parent, written.stat().st_mtime, None)
 
 
 def _read(resume: Path) -> dict[str, Any]:
     remembered: dict[str, Any] = json.loads(resume.read_text())
     return remembered
-
-
-def _is_readable(metadata: Path) -> bool:
-    try:
-        with metadata.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
-    except OSError:
-        return False
 
 
 def _folder(uri: str) -> Path:

@@ -13,6 +13,7 @@ from contextlib import suppress
 import uvicorn
 
 from query_api import bootstrap, first_keys, migrate, relay
+from query_api.http_protocol import BoundedProtocol
 from query_api.ports import Unavailable
 from schemas.settings import SettingError, Settings, from_environment, process_environment
 
@@ -28,7 +29,7 @@ def serve(settings: Settings) -> None:
         host=settings.text("HOST"),
         port=settings.port("API_PORT"),
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         lifespan="on",
         access_log=False,
         log_level=settings.text("LOG_LEVEL").lower(),

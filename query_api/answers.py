@@ -205,6 +205,43 @@ class Match(TypedDict):
     closed: list[Id]
 
 
+class AskedSnapshot(TypedDict):
+    """A snapshot that will be written."""
+
+    id: Id
+    book_id: str
+
+
+class AskedSnapshots(TypedDict):
+    """Snapshots that will be written."""
+
+    asked_at: Time
+    items: list[AskedSnapshot]
+
+
+class ToldSnapshot(TypedDict):
+    """A snapshot of a book that is written, and the place in the book's log that it stands for."""
+
+    id: Id
+    book_id: str
+    book_seq: int
+    resting: int
+    hash: str
+    partition: int
+    offset: int
+    parts: int
+    code: str
+    written_at: Time
+
+
+class Snapshots(TypedDict):
+    """The newest snapshot of each book, by book."""
+
+    items: list[ToldSnapshot]
+    total: int
+    next_cursor: str | None
+
+
 class ToldLimits(TypedDict):
     """What an account may have open; no max_notional means no limit."""
 
@@ -505,6 +542,22 @@ def told_book(book: Row) -> Book:
         "best_ask": limit_usd(book["best_ask_micros"]),
         "bid_quantity": book["bid_quantity"],
         "ask_quantity": book["ask_quantity"],
+    }
+
+
+def told_snapshot(head: Row) -> ToldSnapshot:
+    """A snapshot of a book."""
+    return {
+        "id": head["snapshot_id"],
+        "book_id": head["book_id"],
+        "book_seq": head["book_seq"],
+        "resting": head["resting"],
+        "hash": head["hash"],
+        "partition": head["partition"],
+        "offset": head["offset"],
+        "parts": head["parts"],
+        "code": head["code"],
+        "written_at": times.told(head["written_at_ms"]),
     }
 
 

@@ -7,7 +7,16 @@ from quart import Quart, Request, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from query_api import documentation, health, problems
-from query_api.commands import accounts, keys, market, nodes, orders, providers, telemetry
+from query_api.commands import (
+    accounts,
+    keys,
+    market,
+    nodes,
+    orders,
+    providers,
+    snapshots,
+    telemetry,
+)
 from query_api.direct import DirectRoute
 from query_api.endpoint import Endpoint
 from query_api.metrics import Metrics
@@ -18,6 +27,7 @@ from query_api.queries import market as market_queries
 from query_api.queries import nodes as node_queries
 from query_api.queries import orders as order_queries
 from query_api.queries import providers as provider_queries
+from query_api.queries import snapshots as snapshot_queries
 from query_api.queries import telemetry as telemetry_queries
 from query_api.serving import Reply, Server, problem_of, refused
 
@@ -26,6 +36,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *order_queries.ENDPOINTS,
     *market.ENDPOINTS,
     *market_queries.ENDPOINTS,
+    *snapshots.ENDPOINTS,
+    *snapshot_queries.ENDPOINTS,
     *accounts.ENDPOINTS,
     *providers.ENDPOINTS,
     *provider_queries.ENDPOINTS,

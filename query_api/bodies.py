@@ -77,7 +77,7 @@ def _time_ms(value: Any) -> int:
 
 
 def _address(value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or "%" in value:  # a zone is a name of one machine's interface
         raise ValueError
     return str(ip_address(value))
 
@@ -204,6 +204,14 @@ class MatchBook(Body):
     """The book to send a tick to."""
 
     book_id: Word = Field(description="a book of the catalogue, as gpu_type.product (B1)")
+
+
+class TakeSnapshots(Body):
+    """The book to take a snapshot of."""
+
+    book_id: Word | None = Field(
+        None, description="a book of the catalogue, as gpu_type.product (B1); absent for every book"
+    )
 
 
 class Limits(Body):

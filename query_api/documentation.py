@@ -51,9 +51,31 @@ _MEANINGS = {
     413: "The body is too large",
     415: "The body is not application/json",
     422: "Fields are wrong; every one is named",
-    429: "Too much at once",
+    429: "Too much at once; nothing was done",
     500: "A fault of the server",
     503: "A server that is needed is away",
+}
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "seconds to wait before it is sent again",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
+_HEADERS: dict[int, dict[str, Any]] = {
+    429: {
+        **_RETRY_AFTER,
+        "RateLimit": {
+            "description": "the policy that is used up, and the seconds until there is more"
+            " (draft-ietf-httpapi-ratelimit-headers-10); with other answers, what is left",
+            "schema": {"type": "string"},
+        },
+        "RateLimit-Policy": {
+            "description": "quota and window of the key and of its account",
+            "schema": {"type": "string"},
+        },
+    },
+    503: _RETRY_AFTER,
 }
 _IDS = {"type": "string", "format": "uuid"}
 _NAMES = {"type": "string", "pattern": "^[A-Za-z0-9._-]+$"}
@@ -181,7 +203,11 @@ def _responses(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     statuses = {*ALWAYS, *endpoint.refusals, *(WITH_BODY if endpoint.body else ())}
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     refusals = {
-        str(status): {"description": _MEANINGS[status], "content": {problems.CONTENT_TYPE: problem}}
+        str(status): {
+            "description": _MEANINGS[status],
+            "headers": _HEADERS.get(status, {}),
+            "content": {problems.CONTENT_TYPE: problem},
+        }
         for status in sorted(statuses)
     }
     return answers | refusals

@@ -239,6 +239,14 @@ class MarketData(Protocol):
 
     async def preview(self, book_id: str, account_id: str, order: Mapping[str, Any]) -> Row: ...
 
+    async def take_snapshots(self, book_id: str | None) -> Row:
+        """Have a snapshot of a book, or of each, written soon: `asked_at_ms` and `snapshots`."""
+        ...
+
+    async def snapshots(self) -> list[Row]:
+        """The newest snapshot of each book that has one, as `BookSnapshot` without rows."""
+        ...
+
 
 class Slice(NamedTuple):
     """A part of a list whose rows have a `position`, newest first."""

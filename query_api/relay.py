@@ -21,16 +21,22 @@ LOG = logging.getLogger(__name__)
 LOCK = 0x67_70_75_62
 """The advisory lock of the relay."""
 BATCH = 500
+AWAY_SECONDS = 1.0
 IDLE_SECONDS = 1.0
 """How long it waits for a notification before it looks by itself."""
 
 
 async def run(dsn: str, log: KafkaLog) -> None:
-    """Relay until cancelled.
+    """Relay until cancelled; while PostgreSQL is away, look for it once a second."""
+    while True:
+        try:
+            await _relay_while_connected(dsn, log)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            LOG.warning("again in %.0f s: %s", AWAY_SECONDS, error)
+            await asyncio.sleep(AWAY_SECONDS)
 
-    Raises:
-        asyncpg.PostgresError, OSError: PostgreSQL is away; to be started again.
-    """
+
+async def _relay_while_connected(dsn: str, log: KafkaLog) -> None:
     connection = await asyncpg.connect(dsn, timeout=10.0)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)

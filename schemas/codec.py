@@ -11,14 +11,14 @@ from typing import Any, Final, Protocol, cast
 
 import fastavro
 
-from schemas import contract
+from schemas import bounds, contract
 
 Record = Mapping[str, Any]
 Decoder = Callable[[bytes | None], dict[str, Any]]
 Bodies = dict[int, bytes]
 """What records were encoded to, by their `id()`: while they live, their copies need not be encoded
 again."""
-_HEADER = struct.Struct(">bI")
+_HEADER = struct.Struct(">bi")
 _NULL: Final = b"\x00"
 """The first branch of a nullable field, which has no bytes of its own."""
 _BODY: Final = b"\x02"
@@ -43,6 +43,13 @@ class UnreadableRecord(Exception):
     """Bytes that are not a record of their topic; the message says why."""
 
 
+class SchemaUnavailable(Exception):
+    """Whether bytes are a record cannot be said now: their schema's registry does not answer.
+
+    It is not the record's fault, so nobody sets a record aside for it: who reads waits.
+    """
+
+
 class Codec:
     """Encodes with the schemas of this code, decodes what any registered schema wrote."""
 
@@ -52,7 +59,7 @@ class Codec:
         Args:
             ids: the schema id of each topic's record, as the registry gave it.
             writer: fetches a schema by id, for records that other code wrote; raises `LookupError`
-                for an unknown id.
+                for an unknown id, `SchemaUnavailable` when nobody answers.
         """
         self._ids = ids
         self._writer = writer
@@ -71,9 +78,11 @@ class Codec:
     def decoder(self, topic: str) -> Decoder:
         """The function that decodes records of this topic.
 
-        It raises `UnreadableRecord` for whatever is not one.
+        It raises `UnreadableRecord` for whatever is not one, or has a value out of its bounds, and
+        `SchemaUnavailable` where that cannot be known now.
         """
         record = contract.topics()[topic].record
+        check = bounds.check(record)
         layout, ours = _layout(record), parsed(contract.expanded(record))
         our_id = self._ids[topic]
         schemas = {our_id: ours}
@@ -83,15 +92,24 @@ class Codec:
             if schema_id not in schemas:
                 schemas[schema_id] = self._written(schema_id)
             quick = layout if schema_id == our_id else None
-            return _read(data or b"", schemas[schema_id], ours, quick)
+            value = _read(data or b"", schemas[schema_id], ours, quick)
+            try:
+                check(value)
+            except bounds.OutOfBounds as error:
+                raise UnreadableRecord(str(error)) from None
+            return value
 
         return decode
 
     def _written(self, schema_id: int) -> Any:
         try:
-            return parsed(self._writer(schema_id))
+            schema = self._writer(schema_id)
         except LookupError:
             raise UnreadableRecord(f"schema id {schema_id} is not in the registry") from None
+        try:
+            return parsed(schema)
+        except Exception as error:  # fastavro raises whatever it met
+            raise UnreadableRecord(f"schema id {schema_id} is not Avro: {error}") from None
 
 
 def offline() -> Codec:
@@ -209,6 +227,8 @@ def _schema_id(data: bytes | None) -> int:
     magic, schema_id = _HEADER.unpack_from(data)
     if magic != 0:
         raise UnreadableRecord(f"first byte must be 0, was {magic}")
+    if schema_id < 1:
+        raise UnreadableRecord(f"schema id must be 1 or more, was {schema_id}")
     return int(schema_id)
 
 

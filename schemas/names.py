@@ -30,6 +30,7 @@ RejectCode = Literal[
 
 ACCOUNTS_COMMANDS: Final = "accounts.commands"
 BOOKS_COMMANDS: Final = "books.commands"
+BOOKS_SNAPSHOTS: Final = "books.snapshots"
 DEAD_LETTERS: Final = "dead.letters"
 TELEMETRY_GPU: Final = "telemetry.gpu"
 TELEMETRY_NODE: Final = "telemetry.node"

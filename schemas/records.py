@@ -14,6 +14,39 @@ class AmendOrder(TypedDict):
     """The new limit, micro-USD per GPU-hour; 0 leaves it."""
 
 
+class BookSnapshot(TypedDict):
+    """One part of a snapshot of a book: what B6 hashes, and the place in the log that it stands for."""
+
+    snapshot_id: str
+    """The same for all parts of a snapshot."""
+    book_id: str
+    """The book."""
+    part: int
+    """Number of this part, from 1."""
+    parts: int
+    """How many parts there are."""
+    partition: int
+    """Partition of books.commands that the book is in."""
+    offset: int
+    """The snapshot holds every record of the book before this offset of the partition, and none from it on."""
+    at_ms: int
+    """Greatest append time before that offset."""
+    written_at_ms: int
+    """Wall time when the snapshot was taken."""
+    book_seq: int
+    """Sequence of the book's last fact (B4)."""
+    resting: int
+    """How many orders rest."""
+    hash: str
+    """The state's hash (B6), which is SHA-256 of the rows of all parts, joined."""
+    code: str
+    """Version of the code that the book was made with."""
+    books: list[str]
+    """Every book that the partition had told of before that offset."""
+    rows: str
+    """Rows of the state as B6 hashes them: key, blank, JSON and newline, by key."""
+
+
 class BookStatus(TypedDict):
     """The state of a book, told on request (H1, B6)."""
 
@@ -545,6 +578,7 @@ DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "AccountCommand": {'command_id': '', 'account_id': '', 'source': '', 'source_seq': 0, 'place_order': None, 'cancel_order': None, 'amend_order': None, 'set_account': None, 'register_node': None, 'set_node_pricing': None, 'set_node_maintenance': None, 'set_node_health': None, 'remove_node': None, 'order_matched': None, 'order_closed': None, 'order_amended': None, 'order_rejected': None},
     "AmendOrder": {'quantity': 0, 'price_micros': 0},
     "BookCommand": {'command_id': '', 'account_id': '', 'source': '', 'source_seq': 0, 'place_order': None, 'cancel_order': None, 'amend_order': None, 'withdraw': None, 'set_book': None, 'tick': None},
+    "BookSnapshot": {},
     "BookStatus": {'command_id': '', 'hash': None},
     "CancelOrder": {},
     "DeadLetter": {'key': None, 'value': None},

@@ -2,18 +2,26 @@
 
 import functools
 import json
+import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from schemas import contract
-from schemas.codec import Codec
+from schemas.codec import Codec, SchemaUnavailable
 from schemas.settings import Settings
 
 T = TypeVar("T")
 COMPATIBILITY = "FULL_TRANSITIVE"
+PATIENCE_SECONDS: Final = 60.0
+"""How long a reader that must read every record waits for a registry that is away: longer than a
+supervisor takes to bring it back, shorter than a job may take to be cancelled (180 s)."""
+PAUSE_SECONDS: Final = 0.5
+ANSWER_SECONDS: Final = 5.0
+_NOT_THERE: Final = (400, 404, 422)
+"""What the registry says of an id or schema that it does not hold, or that cannot be."""
 
 
 class IncompatibleSchema(Exception):
@@ -35,14 +43,18 @@ class Registry:
         """
         return {name: self._register(topic) for name, topic in contract.topics().items()}
 
-    def codec(self) -> Codec:
+    def codec(self, patience_seconds: float = 0.0) -> Codec:
         """A codec with the ids of schemas that are registered already.
+
+        Args:
+            patience_seconds: how long its decoders may wait for the registry when a record names
+                a schema that they have not met.
 
         Raises:
             LookupError: a topic's schema is not registered.
         """
         ids = {name: self._id(topic) for name, topic in contract.topics().items()}
-        return Codec(ids, functools.cache(self._schema))
+        return Codec(ids, functools.partial(self._patiently, patience_seconds))
 
     def close(self) -> None:
         """Close its connections; its codecs then know only the schemas that they have met."""
@@ -71,8 +83,22 @@ class Registry:
         assert schema_id is not None
         return schema_id
 
+    def _patiently(self, seconds: float, schema_id: int) -> contract.Schema:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self._schema(schema_id)
+            except LookupError:
+                raise
+            except Exception as error:  # its client raises what its own HTTP library does
+                if time.monotonic() >= deadline:
+                    raise SchemaUnavailable(f"schema id {schema_id}: {error}") from error
+            time.sleep(PAUSE_SECONDS)
+
     def _schema(self, schema_id: int) -> contract.Schema:
         found = self._lookup(lambda: self._client.get_schema(schema_id), f"schema id {schema_id}")
+        if found.schema_type != "AVRO":
+            raise LookupError(f"schema id {schema_id} is {found.schema_type}")
         schema: contract.Schema = json.loads(found.schema_str or "null")
         return schema
 
@@ -80,14 +106,15 @@ class Registry:
         try:
             return ask()
         except SchemaRegistryError as error:
-            if error.http_status_code == 404:
+            if error.http_status_code in _NOT_THERE:
                 raise LookupError(what) from None
             raise
 
 
 def connect(settings: Settings) -> Registry:
     """The registry that the settings name."""
-    return Registry(SchemaRegistryClient({"url": settings.text("REGISTRY_URL")}))
+    url = settings.text("REGISTRY_URL")
+    return Registry(SchemaRegistryClient({"url": url, "timeout": ANSWER_SECONDS}))
 
 
 def _schema_of(topic: contract.Topic) -> Schema:

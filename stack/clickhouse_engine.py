@@ -20,11 +20,18 @@ from chdb.session import Session
 from stack.clickhouse_text import Insert
 
 ANALYST_SESSIONS = 2
+# `readonly` comes last: after it the session can change none of them.
 ANALYST_LIMITS = {
     "max_execution_time": 60,
     "max_memory_usage": 1 << 30,
-    "max_result_bytes": 512 << 20,
+    "max_rows_to_read": 10_000_000_000,
+    "max_result_rows": 5_000_000,
+    "max_result_bytes": 256 << 20,
     "result_overflow_mode": "'throw'",
+    "max_temporary_data_on_disk_size_for_query": 1 << 30,
+    "max_query_size": 1 << 20,
+    "allow_ddl": 0,
+    "allow_introspection_functions": 0,
     "readonly": 1,
 }
 APPEND_BYTES = 1 << 20
@@ -90,7 +97,7 @@ class Lane:
     def query(self, query: Query) -> Answer:
         """Runs a statement; only from this lane's thread."""
         with _told(), self._settled(query):
-            result = self._session.query(query.text, query.format, params=dict(query.parameters))
+            result = self._result(query)
             return Answer(
                 body=result.bytes() or b"",
                 read_rows=result.rows_read(),
@@ -99,6 +106,21 @@ class Lane:
                 written_bytes=result.bytes_written(),
                 elapsed_seconds=result.elapsed(),
             )
+
+    def _result(self, query: Query) -> Any:
+        try:
+            return self._session.query(query.text, query.format, params=dict(query.parameters))
+        except RuntimeError:
+            self._drain()
+            raise
+
+    def _drain(self) -> None:
+        """Takes away what a failed statement had already written.
+
+        chDB 26.9 would put it in front of the next answer of the session, whoever asked.
+        """
+        while self._session.query("SELECT 1", "TabSeparated").bytes() != b"1\n":
+            pass
 
     def insert(self, insert: Insert, query: Query) -> Answer:
         """Writes an insert's data as one insert; only from this lane's thread."""
@@ -156,18 +178,6 @@ class Engine:
         """Ends every session; what was acknowledged is on disk."""
         for lane in (*self._analysts, self.read, self.write):
             lane.close()
-
-
-def canonical(lane: Lane, statement: str) -> str:
-    """The statement as the engine's parser reads it, on one line; parsed, never run."""
-    question = Query(
-        "SELECT formatQuerySingleLine({statement:String})",
-        "RawBLOB",
-        {"statement": escaped(statement)},
-        {},
-        "default",
-    )
-    return lane.query(question).body.decode()
 
 
 def quoted_name(name: str) -> str:

@@ -11,6 +11,7 @@ import binascii
 import gzip
 import hmac
 import json
+import os
 import re
 import uuid
 import zlib
@@ -28,10 +29,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from schemas.settings import Settings, from_environment
-from stack.clickhouse_engine import Answer, Engine, EngineError, Lane, Query, canonical
+from stack.analyst_gate import ACCESS_DENIED, Gate, denied
+from stack.analyst_rules import Refused
+from stack.clickhouse_engine import Answer, Engine, EngineError, Query
 from stack.clickhouse_text import (
-    Refused,
-    check_read,
     is_read,
     is_single,
     output_format,
@@ -71,11 +72,15 @@ TRANSPORT = frozenset(
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 COMPRESS_FROM_BYTES = 1024
 
-SYNTAX_ERROR, UNKNOWN_SETTING, READONLY, AUTHENTICATION_FAILED = 62, 115, 164, 516
+# Statements of analysts that may wait for one session, the running one included.
+ANALYSTS_WAITING = 8
+STATEMENT_BYTES = 1 << 20
+
+SYNTAX_ERROR, UNKNOWN_SETTING, TOO_MANY_QUERIES, AUTHENTICATION_FAILED = 62, 115, 202, 516
 CANNOT_DECOMPRESS = 271
 # ClickHouse's HTTP status by error code; every other error is a 500.
 STATUSES = {
-    **dict.fromkeys((192, 193, AUTHENTICATION_FAILED), 403),
+    **dict.fromkeys((192, 193, ACCESS_DENIED, AUTHENTICATION_FAILED), 403),
     194: 401,
     # What cannot be parsed.
     **dict.fromkeys((6, 25, 26, 27, 38, 41, 53, 62, 72, 117, 130, 168, 457), 400),
@@ -83,6 +88,7 @@ STATUSES = {
     **dict.fromkeys((46, 47, 50, 56, 60, 63, 73, 78, 81, 115), 404),
     48: 501,
     159: 408,
+    TOO_MANY_QUERIES: 429,
     209: 503,
     CANNOT_DECOMPRESS: 400,
 }
@@ -103,13 +109,7 @@ class Service:
     def __init__(self, engine: Engine, accounts: tuple[Account, ...]) -> None:
         self._engine = engine
         self._accounts = {account.name: account for account in accounts}
-        self._table_functions: frozenset[str] = frozenset()
-
-    async def learn(self) -> None:
-        """Asks the engine for its table functions, which the analyst's gate must know."""
-        query = Query("SELECT name FROM system.table_functions", DEFAULT_FORMAT, {}, {}, "default")
-        answer = await self._engine.read.do(lambda lane: lane.query(query))
-        self._table_functions = frozenset(answer.body.decode().split())
+        self._gate = Gate()
 
     async def ping(self, request: Request) -> Response:
         """`GET /ping`."""
@@ -124,7 +124,8 @@ class Service:
 
     async def _answer(self, request: Request) -> Response:
         account = self._account(request)
-        statement = _statement(request, await _body(request))
+        body = await (_body(request) if account.may_write else _short_body(request))
+        statement = _statement(request, body)
         if not statement.strip():
             return PlainTextResponse("Ok.\n")
         query = _query(request, statement)
@@ -135,29 +136,27 @@ class Service:
         insert = split_insert(statement)
         if not insert and not is_single(statement):
             raise EngineError(SYNTAX_ERROR, _text(SYNTAX_ERROR, "Multi-statements are not allowed"))
-        if insert and not account.may_write:
-            raise EngineError(READONLY, _text(READONLY, "INSERT: the user may only read"))
         if not account.may_write:
-            return await self._engine.analyst.do(lambda lane: self._read(lane, query))
+            if insert:
+                raise denied(Refused("INSERT", "statements"))
+            return await self._read(query)
         if insert:
             return await self._engine.write.do(lambda lane: lane.insert(insert, query))
         if _is_of_session(statement):
             return Answer(b"")
-        lane = self._engine.read if is_read(statement) else self._engine.write
-        return await lane.do(lambda lane: lane.query(query))
-
-    def _read(self, lane: Lane, query: Query) -> Answer:
-        """An analyst's statement: what runs is the very text that was checked."""
-        text = canonical(lane, query.text)
+        if is_read(statement):
+            return await self._engine.read.do(lambda lane: lane.query(query))
         try:
-            check_read(text, self._table_functions)
-        except Refused as refused:
-            raise EngineError(
-                READONLY, _text(READONLY, f"{refused}: the user may only read")
-            ) from None
-        return lane.query(
-            Query(text, query.format, query.parameters, query.settings, query.database)
-        )
+            return await self._engine.write.do(lambda lane: lane.query(query))
+        finally:
+            self._gate.forget()
+
+    async def _read(self, query: Query) -> Answer:
+        """An analyst's statement, as the gate lets it pass."""
+        lane = self._engine.analyst
+        if lane.waiting >= ANALYSTS_WAITING:
+            raise EngineError(TOO_MANY_QUERIES, _text(TOO_MANY_QUERIES, "Too many queries wait"))
+        return await lane.do(lambda lane: lane.query(self._gate.passed(lane, query)))
 
     def _account(self, request: Request) -> Account:
         name, password = _credentials(request)
@@ -203,6 +202,18 @@ async def _body(request: Request) -> bytes:
         raise EngineError(
             CANNOT_DECOMPRESS, _text(CANNOT_DECOMPRESS, f"cannot decompress {encoding}: {error}")
         ) from None
+
+
+async def _short_body(request: Request) -> bytes:
+    """An analyst's statement: never unpacked, and read no further than it may be long."""
+    if encoding := request.headers.get("content-encoding"):
+        raise denied(Refused(f"content-encoding {encoding}", "size"))
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > STATEMENT_BYTES:
+            raise denied(Refused("a statement this long", "size"))
+    return body
 
 
 def _decompress(encoding: str, body: bytes) -> bytes:
@@ -317,7 +328,7 @@ def _problem(error: EngineError) -> Response:
 _NAMES = {
     SYNTAX_ERROR: "SYNTAX_ERROR",
     UNKNOWN_SETTING: "UNKNOWN_SETTING",
-    READONLY: "READONLY",
+    TOO_MANY_QUERIES: "TOO_MANY_SIMULTANEOUS_QUERIES",
     CANNOT_DECOMPRESS: "CANNOT_DECOMPRESS",
     AUTHENTICATION_FAILED: "AUTHENTICATION_FAILED",
 }
@@ -336,7 +347,6 @@ def application(folder: Path, accounts: tuple[Account, ...]) -> Starlette:
         folder.mkdir(parents=True, exist_ok=True)
         engine = Engine(folder)
         service = Service(engine, accounts)
-        await service.learn()
         app.router.routes += [
             Route("/ping", service.ping, methods=["GET"]),
             Route("/replicas_status", service.ping, methods=["GET"]),
@@ -360,10 +370,17 @@ def accounts(settings: Settings) -> tuple[Account, ...]:
 
 
 def main() -> None:
-    """Serves until it is told to stop."""
+    """Serves until it is told to stop.
+
+    It works in an empty folder: to the engine a file of its working folder is a table.
+    """
     settings = from_environment()
+    folder = settings.path("HOME") / "clickhouse"
+    empty = settings.path("HOME") / "clickhouse-empty"
+    empty.mkdir(parents=True, exist_ok=True)
+    os.chdir(empty)
     uvicorn.run(
-        application(settings.path("HOME") / "clickhouse", accounts(settings)),
+        application(folder, accounts(settings)),
         host=settings.text("HOST"),
         port=settings.port("CLICKHOUSE_PORT"),
         access_log=False,

@@ -4,36 +4,10 @@ Where an insert's data begins, whether it is one statement, whether it only read
 """
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 READING = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "FROM"})
-# Table functions that make rows of nothing but their arguments and our own tables.
-HARMLESS_TABLE_FUNCTIONS = frozenset(
-    {
-        "SQLStandardValues",
-        "format",
-        "generateRandom",
-        "generateSeries",
-        "generate_series",
-        "merge",
-        "null",
-        "numbers",
-        "numbers_mt",
-        "primes",
-        "values",
-        "view",
-        "zeros",
-        "zeros_mt",
-    }
-)
-# Ordinary functions that leave the database: they read files or call other servers, as do all
-# whose names begin with `ai`.
-OUTSIDE_FUNCTIONS = frozenset(
-    {"file", "catboostEvaluate", "evalMLMethod", "addressToLine", "zookeeper"}
-)
-_AI_FUNCTION = re.compile(r"ai[A-Z]")
 
 _TOKEN = re.compile(
     rb"""
@@ -46,10 +20,6 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-
-
-class Refused(Exception):
-    """A read-only user may not run this; the message says what in it is not a read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,38 +114,3 @@ def output_format(statement: bytes) -> str | None:
             found = token.text
         previous = token
     return found
-
-
-def check_read(canonical: str, table_functions: Set[str]) -> None:
-    """Refuses what is not a read of our own tables.
-
-    `canonical` is one statement as the engine's own parser writes it back, so that names stand
-    where the engine sees them. The session that runs it is read-only as well: the engine refuses
-    what writes, and table functions that leave it; this refuses what the engine would let pass.
-
-    Raises:
-        Refused: it is no SELECT, WITH, SHOW, DESCRIBE, EXPLAIN or EXISTS, writes to a file, calls
-            a function that leaves the database, or names a file where a table belongs.
-    """
-    seen = list(tokens(canonical.encode()))
-    if not is_read(canonical.encode()):
-        raise Refused(f"only reading is allowed, not {seen[0].text.upper() if seen else 'nothing'}")
-    for token, following in zip(seen, [*seen[1:], None], strict=True):
-        if token.is_word("INTO") and following and following.is_word("OUTFILE"):
-            raise Refused("INTO OUTFILE is not allowed")
-        if token.kind == "quoted" and "/" in token.text:
-            raise Refused(f"a name with a slash would be a file, was `{token.text}`")
-    for name in _called(seen):
-        if name in OUTSIDE_FUNCTIONS or _AI_FUNCTION.match(name):
-            raise Refused(f"function {name} is not allowed")
-        if name in table_functions - HARMLESS_TABLE_FUNCTIONS:
-            raise Refused(f"table function {name} is not allowed")
-
-
-def _called(seen: list[Token]) -> Iterator[str]:
-    """Names before a parenthesis, and names handed to `APPLY`, which needs none."""
-    for token, following in pairwise(seen):
-        if token.is_name and following.text == "(" and following.kind == "other":
-            yield token.text
-        if token.is_word("APPLY") and following.is_name:
-            yield following.text

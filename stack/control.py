@@ -4,23 +4,31 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGTERM
 
 from schemas.settings import Settings
-from stack import artifacts, java, plan, ports, processes, state
-from stack.addresses import with_addresses, write_environment
-from stack.output import tail
-from stack.program import ROOT, StackError, python_environment
-from stack.state import StackState
+from stack import artifacts, disk, java, plan, ports, processes, state
+from stack.addresses import (
+    environment_path,
+    read_environment,
+    with_addresses,
+    write_environment,
+)
+from stack.output import open_log, tail
+from stack.program import ROOT, Program, StackError, python_environment
+from stack.state import ProgramState, StackState
 
 POLL_SECONDS = 0.1
 FOLLOW_SECONDS = 0.3
-LAUNCH_SECONDS = 20.0
+LAUNCH_SECONDS = 40.0
+HEAL_SECONDS = 180.0
 DOWN_SECONDS = 240.0
 PATIENCE_SECONDS = 10.0
+ORPHAN = "orphan"
+"""A program that lives without a supervisor."""
 
 Progress = Callable[[str], None]
 
@@ -40,39 +48,34 @@ class Row:
     memory_bytes: int
     uptime_seconds: float
     message: str
+    restarts: int
 
 
 def up(
     settings: Settings,
     only: str | Collection[str] | None = None,
     progress: Progress = print,
+    accept: Collection[str] = (),
 ) -> Settings:
     """Starts the stack, or the part of it that is named, and waits until it is ready.
 
-    Answers the settings with all addresses filled in. A stack that runs already is left as it is.
+    Answers the settings with all addresses filled in. A stack that runs already is left as it is;
+    of one whose supervisor was killed, what lives is taken over and the rest started anew. `accept`
+    is what the jobs may pass over when they resume (`python -m jobs submit --help`), until `down`.
     Ctrl-C while it starts takes down what was started.
 
     Raises:
-        StackError: a port is taken, a server cannot be fetched or does not start, or another part
-            of the stack is running than the one asked for.
+        StackError: a port is taken, the disk is full, a server cannot be fetched or does not start,
+            or another part of the stack is running than the one asked for.
     """
     home = _make_home(settings)
-    addressed = with_addresses(settings)
-    programs = plan.cut(plan.whole(addressed), only)
-    names = [program.name for program in programs]
-    told = _living(home)
-    if told:
-        _check_running(told, names)
-        progress("already running")
-    else:
-        artifacts.fetch(addressed, progress)
-        java.prepare()
-        _end_left_over(home, progress)
-        ports.check(addressed.text("HOST"), programs)
-        write_environment(addressed)
     try:
-        if not told:
-            _launch(addressed, names)
+        with state.launch_lock(
+            home, lambda: progress("another `up` or `down` is at work, waiting")
+        ):
+            addressed = with_addresses(settings)
+            programs = plan.cut(plan.whole(addressed), only)
+            _start_unless_running(addressed, programs, progress, accept)
         _await_running(home, progress)
     except KeyboardInterrupt:
         progress("interrupted, stopping")
@@ -84,15 +87,29 @@ def up(
 def down(settings: Settings, progress: Progress = print) -> None:
     """Stops the stack, with a savepoint of its jobs, and returns when no process of it is left."""
     home = settings.path("HOME")
+    if not home.exists():
+        progress("not running")
+        return
+    with state.launch_lock(home, lambda: progress("another `up` or `down` is at work, waiting")):
+        told = _living(home)
+        if told is None:
+            progress("down" if _end_left_over(home, progress) else "not running")
+            return
+        processes.ask_to_end(told.supervisor, SIGTERM)
+        _await_down(home, told, progress)
+        _end_left_over(home, progress)
+    if (left := state.read(home)) and left.message:
+        progress(left.message)
+    progress("down")
+
+
+def trouble(settings: Settings) -> str:
+    """What is wrong with the running stack as a whole, for people; empty while nothing is."""
+    home = settings.path("HOME")
     told = _living(home)
     if told is None:
-        if not _end_left_over(home, progress):
-            progress("not running")
-        return
-    processes.ask_to_end(told.supervisor, SIGTERM)
-    _await_down(home, told, progress)
-    _end_left_over(home, progress)
-    progress("down")
+        return ""
+    return told.message or disk.describe_shortage(home)  # which may have kept it from telling
 
 
 def status(settings: Settings) -> list[Row]:
@@ -101,7 +118,8 @@ def status(settings: Settings) -> list[Row]:
     told = state.read(home)
     if told is None:
         return []
-    return [_row(program, _living(home) is not None) for program in told.programs]
+    supervised = told.supervisor.find() is not None
+    return [_row(program, supervised) for program in told.programs]
 
 
 def logs(settings: Settings, name: str, *, follow: bool = False, lines: int = 100) -> Iterator[str]:
@@ -121,7 +139,14 @@ def logs(settings: Settings, name: str, *, follow: bool = False, lines: int = 10
 
 
 def _make_home(settings: Settings) -> Path:
+    """The state folder; refused before anything is written where the disk has no room for it.
+
+    Raises:
+        DiskFull: see `disk.check`.
+    """
     home = settings.path("HOME")
+    if _living(home) is None:
+        disk.check(home)
     state.logs(home).mkdir(parents=True, exist_ok=True)
     return home
 
@@ -132,13 +157,50 @@ def _living(home: Path) -> StackState | None:
     return told if told and told.supervisor.find() else None
 
 
+def _start_unless_running(
+    settings: Settings, programs: Collection[Program], progress: Progress, accept: Collection[str]
+) -> None:
+    """Launches a supervisor if none lives; it takes over what one that was killed left running."""
+    home, names = settings.path("HOME"), [program.name for program in programs]
+    if told := _living(home):
+        _check_running(told, names)
+        progress("already running" + (", so nothing is accepted anew" if accept else ""))
+        return
+    artifacts.fetch(settings, progress)
+    java.prepare()
+    kept = _end_unless_kept(settings, progress)
+    ports.check(settings.text("HOST"), [each for each in programs if each.name not in kept])
+    write_environment(settings)
+    _launch(settings, names, accept)
+
+
+def _end_unless_kept(settings: Settings, progress: Progress) -> set[str]:
+    """The programs that can be taken over; none, and all ended, if they run with other settings."""
+    home = settings.path("HOME")
+    told = state.read(home)
+    if told is None:
+        return set()
+    was_healthy = told.state in (state.STARTING, state.RUNNING)
+    if was_healthy and _runs_with(settings):
+        kept = {p.name for p in told.programs if p.identity and processes.family(p.identity)}
+        if kept:
+            progress(f"taking over {len(kept)} programs that were left running")
+        return kept
+    _end_left_over(home, progress)
+    return set()
+
+
+def _runs_with(settings: Settings) -> bool:
+    """Whether these are the settings with which the stack was started last."""
+    path = environment_path(settings)
+    if not path.exists():
+        return False
+    before = read_environment(settings.path("HOME"))
+    return before.as_environment() == settings.as_environment()
+
+
 def _check_running(told: StackState, names: list[str]) -> None:
     """Refuses to call a stack running that lacks what is asked for."""
-    for program in told.programs:
-        if told.state == state.RUNNING and program.state == state.FAILED:
-            raise StackError(
-                f"{program.name} {program.message}; take the stack down, then up again"
-            )
     missing = [name for name in names if name not in {program.name for program in told.programs}]
     if missing:
         raise StackError(
@@ -155,19 +217,21 @@ def _end_left_over(home: Path, progress: Progress) -> bool:
     return bool(left)
 
 
-def _launch(settings: Settings, names: list[str]) -> None:
-    """Starts the supervisor, detached, and waits until it, or one that was faster, is there."""
+def _launch(settings: Settings, names: Iterable[str], accept: Iterable[str]) -> None:
+    """Starts the supervisor, detached, and waits until it is there."""
     home = settings.path("HOME")
     log = state.logs(home) / "supervisor.log"
-    with log.open("wb") as output:
-        launched = subprocess.run(
-            [sys.executable, "-m", "stack.supervisor", *names],
-            cwd=ROOT,
-            env=python_environment(settings),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
+    accepted = [part for word in accept for part in ("--accept", word)]
+    descriptor = open_log(log)
+    launched = subprocess.run(
+        [sys.executable, "-m", "stack.supervisor", *accepted, *names],
+        cwd=ROOT,
+        env=python_environment(settings),
+        stdin=subprocess.DEVNULL,
+        stdout=descriptor,
+        stderr=descriptor,
+    )
+    os.close(descriptor)
     deadline = time.monotonic() + LAUNCH_SECONDS
     while _living(home) is None:
         if launched.returncode != 0 or time.monotonic() > deadline:
@@ -179,16 +243,20 @@ def _await_running(home: Path, progress: Progress) -> None:
     """Tells each program's way until all are ready.
 
     Raises:
-        NotStarted: with the supervisor's words, or because it died.
+        NotStarted: with the supervisor's words, because it died, or because it cannot heal what is
+            down.
     """
     shown: dict[str, str] = {}
+    deadline = time.monotonic() + HEAL_SECONDS
     while True:
         alive = _living(home) is not None
         told = state.read(home)
         assert told is not None
         _show(told, shown, progress)
         if told.state == state.RUNNING:
-            return
+            if all(program.is_up for program in told.programs):
+                return
+            _check_patience(told, deadline)
         if told.state == state.FAILED:
             raise NotStarted(told.message)
         if told.state == state.DOWN:
@@ -196,6 +264,12 @@ def _await_running(home: Path, progress: Progress) -> None:
         if not alive:
             raise NotStarted(f"the supervisor died while it started; see {state.logs(home)}")
         time.sleep(POLL_SECONDS)
+
+
+def _check_patience(told: StackState, deadline: float) -> None:
+    if time.monotonic() > deadline:
+        down = [f"{p.name} {p.message}" for p in told.programs if not p.is_up]
+        raise NotStarted(f"not healthy within {HEAL_SECONDS:.0f} s: {'; '.join(down)}")
 
 
 def _await_down(home: Path, told: StackState, progress: Progress) -> None:
@@ -212,29 +286,35 @@ def _show(told: StackState, shown: dict[str, str], progress: Progress) -> None:
     for program in told.programs:
         if shown.get(program.name, state.WAITING) != program.state:
             shown[program.name] = program.state
-            if program.state != state.PREPARING:
+            if program.state == state.RESTARTING:
+                progress(f"{program.name}: {program.state}, {program.message}")
+            elif program.state != state.PREPARING:
                 progress(f"{program.name}: {program.state}")
 
 
-def _row(program: state.ProgramState, supervised: bool) -> Row:
+def _row(program: ProgramState, supervised: bool) -> Row:
     identity = program.identity
     alive = identity is not None and identity.find() is not None
-    told = program.state if alive or program.state in (state.DONE, state.FAILED) else state.DOWN
-    if alive and not supervised:
-        told = "orphan"
-    elif not alive and supervised and program.state in (state.READY, state.STARTING):
-        told = state.FAILED
-    elif not alive and not supervised and program.state == state.DONE:
-        told = state.DOWN
     return Row(
         name=program.name,
-        state=told,
+        state=_state_now(program, alive, supervised),
         port=program.port,
         pid=program.pid if alive else None,
         memory_bytes=processes.memory_bytes(identity) if alive and identity else 0,
         uptime_seconds=time.time() - program.born if alive else 0.0,
         message=program.message,
+        restarts=program.restarts,
     )
+
+
+def _state_now(program: ProgramState, alive: bool, supervised: bool) -> str:
+    """What was told of it may be a moment old, or told by a supervisor that is dead."""
+    if supervised:
+        died = program.state == state.READY and not alive
+        return state.RESTARTING if died else program.state
+    if alive:
+        return ORPHAN
+    return state.FAILED if program.state == state.FAILED else state.DOWN
 
 
 def _follow(path: Path) -> Iterator[str]:
@@ -245,8 +325,7 @@ def _follow(path: Path) -> Iterator[str]:
         line = file.readline()
         if line:
             yield line.rstrip("\n")
-        elif path.exists() and path.stat().st_ino != os.fstat(file.fileno()).st_ino:
-            file.close()
-            file = path.open("r", errors="replace")
+        elif os.fstat(file.fileno()).st_size < file.tell():
+            file.seek(0)
         else:
             time.sleep(FOLLOW_SECONDS)

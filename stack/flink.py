@@ -1,7 +1,8 @@
 """The Flink cluster: a JobManager and a TaskManager of the distribution inside the PyFlink wheel.
 
 Each runs in the foreground under the supervisor. Python runs inside the TaskManager (thread mode),
-whose modules and interpreter outlive a job: a new deployment needs a new TaskManager.
+whose modules and interpreter outlive a job: a new deployment needs a new TaskManager. So the
+TaskManager is bound to the JobManager: when that one dies, the jobs are deployed anew.
 """
 
 import json
@@ -57,9 +58,11 @@ def taskmanager(settings: Settings) -> Program:
         name=TASKMANAGER,
         command=_command("taskmanager.sh"),
         needs=(JOBMANAGER,),
+        bound_to=(JOBMANAGER,),
         environment=_environment(settings, TASKMANAGER),
         folder=home(settings),
         ready=answers(f"{url(settings)}/overview", _has_slots),
+        prepare=lambda: _forget_taskmanagers(home(settings)),
     )
 
 
@@ -155,6 +158,9 @@ def _environment(settings: Settings, name: str) -> dict[str, str]:
         **bare_environment(),
         **client_environment(settings),
         "FLINK_ENV_JAVA_OPTS": f"-Dlog.file={log}",
+        # Jobs must run the code beside this file, also where another checkout of the project is
+        # installed in the environment: what is installed comes before `python.pythonpath`.
+        "PYTHONPATH": str(ROOT),
     }
 
 
@@ -172,6 +178,12 @@ def _prepare(settings: Settings) -> None:
     (folder / "conf" / "config.yaml").write_text(text)
     (folder / "conf" / "log4j-console.properties").write_text(LOGGING)
     _link_jars(settings, folder / "lib")
+
+
+def _forget_taskmanagers(folder: Path) -> None:
+    """What one that was killed left behind: a copy of its state, of no use to the next."""
+    for left in (folder / "scratch").glob("tm_*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _link_jars(settings: Settings, lib: Path) -> None:

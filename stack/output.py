@@ -1,91 +1,50 @@
-"""The logs of the programs: their output, copied from pipes into files that rotate."""
+"""The logs of the programs: files that they write to themselves, and that rotate.
+
+A program holds its log open and appends, so its log goes on when the supervisor dies, and a log
+that cannot grow, because the disk is full, stops nobody.
+"""
 
 import os
-import selectors
-import threading
+import shutil
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 LIMIT_BYTES = 50 << 20
 KEPT = 2
-CHUNK_BYTES = 1 << 16
 
 
-class RotatingFile:
-    """A file that moves to `.1`, and that to `.2`, when it would grow past its limit."""
-
-    def __init__(self, path: Path, limit_bytes: int = LIMIT_BYTES, kept: int = KEPT) -> None:
-        self._path, self._limit_bytes, self._kept = path, limit_bytes, kept
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._open()
-
-    def write(self, data: bytes) -> None:
-        """Appends; a single write is never split over two files."""
-        if self._size and self._size + len(data) > self._limit_bytes:
-            self._rotate()
-        self._file.write(data)
-        self._size += len(data)
-
-    def close(self) -> None:
-        self._file.close()
-
-    def _open(self) -> BinaryIO:
-        file = self._path.open("ab", buffering=0)
-        self._size = file.tell()
-        return file
-
-    def _rotate(self) -> None:
-        self._file.close()
-        names = [
-            self._path,
-            *(self._path.with_name(f"{self._path.name}.{n + 1}") for n in range(self._kept)),
-        ]
-        for older, newer in zip(reversed(names), reversed(names[:-1]), strict=False):
-            if newer.exists():
-                newer.replace(older)
-        self._file = self._open()
+def open_log(path: Path) -> int:
+    """A descriptor that appends to a log; the caller closes it once it is handed on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
-class Pump(threading.Thread):
-    """One thread that copies every program's output into its log."""
+def rotate(path: Path, limit_bytes: int = LIMIT_BYTES, kept: int = KEPT) -> None:
+    """Moves what a log holds to `.1`, and that to `.2`, when it has grown past its limit.
 
-    def __init__(self) -> None:
-        super().__init__(name="logs", daemon=True)
-        self._selector = selectors.DefaultSelector()
-        self._wake_reader, self._wake_writer = os.pipe()
-        self._selector.register(self._wake_reader, selectors.EVENT_READ, None)
-
-    def open(self, path: Path) -> int:
-        """A new log; answers the descriptor to write to, which the caller closes once handed on."""
-        reader, writer = os.pipe()
-        self._selector.register(reader, selectors.EVENT_READ, RotatingFile(path))
-        os.write(self._wake_writer, b"+")
-        return writer
-
-    def run(self) -> None:
-        while True:
-            for key, _ in self._selector.select():
-                if key.data is None:
-                    os.read(key.fd, CHUNK_BYTES)
-                else:
-                    self._copy(key.fd, key.data)
-
-    def _copy(self, reader: int, file: RotatingFile) -> None:
-        data = os.read(reader, CHUNK_BYTES)
-        if data:
-            file.write(data)
-        else:
-            self._selector.unregister(reader)
-            os.close(reader)
-            file.close()
+    The file itself stays, for its program has it open: it is copied, then emptied. What is written
+    between the two is lost; so is all of it where the disk has no room for the copy.
+    """
+    if not path.exists() or path.stat().st_size <= limit_bytes:
+        return
+    older = [path.with_name(f"{path.name}.{number + 1}") for number in range(kept)]
+    for newer, oldest in zip(reversed(older[:-1]), reversed(older[1:]), strict=True):
+        if newer.exists():
+            newer.replace(oldest)
+    try:
+        shutil.copyfile(path, older[0])
+    except OSError:
+        with suppress(FileNotFoundError):
+            older[0].unlink()
+    os.truncate(path, 0)
 
 
-def tail(path: Path, lines: int) -> list[str]:
-    """The last lines of a log; none if there is no log."""
+def tail(path: Path, lines: int, from_bytes: int = 0) -> list[str]:
+    """The last lines of a log, but none from before some place in it; none if there is no log."""
     if not path.exists():
         return []
     with path.open("rb") as file:
-        file.seek(0, os.SEEK_END)
-        size = file.tell()
-        file.seek(max(0, size - lines * 1000))
+        size = file.seek(0, os.SEEK_END)
+        begin = from_bytes if from_bytes <= size else 0  # it has rotated since
+        file.seek(max(begin, size - lines * 1000))
         return file.read().decode("utf-8", "replace").splitlines()[-lines:]

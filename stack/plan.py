@@ -33,14 +33,18 @@ SERVER_NAMES = frozenset(
 SUBMIT = "submit"
 
 
-def workers(settings: Settings) -> tuple[Program, ...]:
-    """The project's own processes."""
+def workers(settings: Settings, accepted: Iterable[str] = ()) -> tuple[Program, ...]:
+    """The project's own processes; `accepted` is what `jobs submit` may pass over."""
     host = settings.text("HOST")
     api_port = settings.port("API_PORT")
     market_data_port = settings.port("MARKET_DATA_PORT")
 
-    def once(name: str, *command: str, needs: tuple[str, ...]) -> Program:
-        return _worker(settings, name, command, needs, once=True)
+    accept = tuple(part for word in accepted for part in ("--accept", word))
+
+    def once(
+        name: str, *command: str, needs: tuple[str, ...], bound_to: tuple[str, ...] = ()
+    ) -> Program:
+        return _worker(settings, name, command, needs, once=True, bound_to=bound_to)
 
     def serve(
         name: str,
@@ -56,7 +60,13 @@ def workers(settings: Settings) -> tuple[Program, ...]:
         once("topics", "jobs", "topics", needs=("kafka", "registry")),
         once("ddl", "jobs", "ddl", needs=("clickhouse",)),
         once("migrate", "query_api", "migrate", needs=("postgres", "topics")),
-        once(SUBMIT, "jobs", "submit", needs=("topics", flink.TASKMANAGER)),
+        # A JobManager comes back without its jobs; a TaskManager's loss is Flink's own recovery.
+        once(
+            SUBMIT,
+            *("jobs", "submit", *accept),
+            needs=("topics", flink.TASKMANAGER),
+            bound_to=(flink.JOBMANAGER,),
+        ),
         serve(
             "projection",
             *("jobs", "projection"),
@@ -88,9 +98,9 @@ def workers(settings: Settings) -> tuple[Program, ...]:
     )
 
 
-def whole(settings: Settings) -> tuple[Program, ...]:
+def whole(settings: Settings, accepted: Iterable[str] = ()) -> tuple[Program, ...]:
     """Servers and workers, in the order in which `status` shows them."""
-    return (*(make(settings) for make in SERVERS), *workers(settings))
+    return (*(make(settings) for make in SERVERS), *workers(settings, accepted))
 
 
 def cut(programs: Iterable[Program], only: str | Collection[str] | None) -> tuple[Program, ...]:
@@ -125,6 +135,7 @@ def _worker(
     needs: tuple[str, ...],
     *,
     once: bool = False,
+    bound_to: tuple[str, ...] = (),
     port: int | None = None,
     ready: Probe = at_once,
     niceness: int = 0,
@@ -137,6 +148,7 @@ def _worker(
         command=arguments,
         environment=environment,
         needs=needs,
+        bound_to=bound_to,
         once=once,
         ports=(port,) if port else (),
         ready=ready,

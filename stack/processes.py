@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -22,6 +23,7 @@ from stack.program import Program
 # psutil derives births from the boot time, which moves a little when the clock is set.
 BIRTH_SLACK_SECONDS = 2.0
 POLL_SECONDS = 0.05
+AUTOGROUP_ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,14 @@ class Identity:
             return None
         return process if alive and same else None
 
+    def is_given_away(self) -> bool:
+        """Whether another process has the number now; then nothing is left of its session."""
+        try:
+            born = psutil.Process(self.pid).create_time()
+        except psutil.Error:
+            return False
+        return abs(born - self.born) >= BIRTH_SLACK_SECONDS
+
 
 def identify(pid: int) -> Identity:
     """The identity of a living process."""
@@ -50,7 +60,7 @@ def identify(pid: int) -> Identity:
 def start(program: Program, output: int) -> subprocess.Popen[bytes]:
     """Starts a program as leader of its own session, both its outputs going to one descriptor."""
     gives_way = ("nice", "-n", str(program.niceness)) if program.niceness else ()
-    return subprocess.Popen(
+    process = subprocess.Popen(
         (*gives_way, *program.command),
         cwd=program.folder,
         env=dict(program.environment),
@@ -60,6 +70,28 @@ def start(program: Program, output: int) -> subprocess.Popen[bytes]:
         start_new_session=True,
         **as_user(program.user),
     )
+    if program.niceness:
+        _let_session_give_way(process.pid, program.niceness)
+    return process
+
+
+def _let_session_give_way(pid: int, niceness: int) -> None:
+    """Gives a program's whole session a niceness, where the kernel schedules by session.
+
+    With `sched_autogroup_enabled`, Linux shares the cores among sessions, and a process's niceness
+    counts within its own session alone (sched(7)). Each of our programs is one, so `nice` would do
+    nothing. Of a user without privileges the kernel takes one such change in a tenth of a second.
+    """
+    file = Path(f"/proc/{pid}/autogroup")
+    for _ in range(AUTOGROUP_ATTEMPTS):
+        try:
+            file.write_text(str(niceness))
+        except BlockingIOError:
+            time.sleep(POLL_SECONDS)
+        except OSError:
+            return  # there are no such groups here
+        else:
+            return
 
 
 def as_user(name: str | None) -> dict[str, Any]:
@@ -72,6 +104,8 @@ def as_user(name: str | None) -> dict[str, Any]:
 
 def family(identity: Identity) -> list[psutil.Process]:
     """What lives of a program: itself, its descent, and its session, also when it is dead."""
+    if identity.is_given_away():
+        return []
     found: dict[int, psutil.Process] = {}
     leader = identity.find()
     if leader:

@@ -43,14 +43,17 @@ class Program:
     """One process of the stack: how it is started, when it counts as ready, how it is ended.
 
     `prepare` runs before every start and must be harmless to repeat. A program that runs `once` is
-    ready when it has ended with exit code 0. `ports` are the TCP ports that it will bind, the one
-    that people use first. `user` is the system user to run as, None for our own. `niceness` says
-    how far it gives way when cores are scarce: what is off the path of orders should.
+    ready when it has ended with exit code 0. What is `bound_to` another starts anew whenever that
+    one does; what merely `needs` it starts after it and lives on without it. `ports` are the TCP
+    ports that it will bind, the one that people use first. `user` is the system user to run as,
+    None for our own. `niceness` says how far it gives way when cores are scarce: what is off the
+    path of orders should.
     """
 
     name: str
     command: tuple[str, ...]
     needs: tuple[str, ...] = ()
+    bound_to: tuple[str, ...] = ()
     ready: Probe = at_once
     ports: tuple[int, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)

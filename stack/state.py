@@ -5,7 +5,7 @@ It outlives the supervisor, so whoever comes next finds what was left running by
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -18,6 +18,8 @@ from stack.processes import Identity
 STARTING, RUNNING, STOPPING, FAILED, DOWN = "starting", "running", "stopping", "failed", "down"
 # Of one program, besides `starting`, `stopping`, `failed` and `down`.
 WAITING, PREPARING, READY, DONE = "waiting", "preparing", "ready", "done"
+RESTARTING = "restarting"
+"""It died, and waits to be started again."""
 
 
 @dataclass(slots=True)
@@ -30,6 +32,12 @@ class ProgramState:
     pid: int | None = None
     born: float = 0.0
     message: str = ""
+    """Why it failed, or was started again last."""
+    restarts: int = 0
+
+    @property
+    def is_up(self) -> bool:
+        return self.state in (READY, DONE)
 
     @property
     def identity(self) -> Identity | None:
@@ -44,6 +52,7 @@ class StackState:
     pid: int
     born: float
     message: str = ""
+    """Why it did not start, what is wrong while it runs, or what went wrong when it stopped."""
     programs: list[ProgramState] = field(default_factory=list)
 
     @property
@@ -84,6 +93,18 @@ def left(state: StackState | None) -> list[Identity]:
         return []
     named = [program.identity for program in state.programs]
     return [state.supervisor, *(identity for identity in named if identity)]
+
+
+@contextmanager
+def launch_lock(home: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """One at a time looks what runs here and starts or ends it; `waiting` is called if we wait."""
+    with (home / "launch.lock").open("w") as file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            flock(file, LOCK_EX)
+        yield
 
 
 @contextmanager

@@ -1,30 +1,38 @@
-"""The supervisor: a detached process that starts a plan in order, watches it and ends it.
+"""The supervisor: a detached process that starts a plan in order, heals it and ends it.
 
-`python -m stack.supervisor NAME…` runs the named programs of the plan under the settings in its
-environment. It is told to stop by SIGTERM. What it does is one pass over all programs, again and
-again: each pass moves each program as far as it can go, and tells the new state.
+`python -m stack.supervisor [--accept WORD]… NAME…` runs the named programs of the plan under the
+settings in its environment. It is told to stop by SIGTERM. What it does is one pass over all
+programs, again and again: each moves each program as far as it can go, and tells the new state.
+
+A program that dies while the plan starts ends the start: whoever waits for it is told why. Later it
+is started again, after a wait that doubles from failure to failure; what needs it is left alone,
+its clients connect again by themselves. Only what is bound to it starts anew with it.
+
+It may die itself: programs write their logs without it, and the next supervisor takes them over.
 """
 
+import argparse
+import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from schemas.settings import Settings, from_environment
-from stack import plan, processes, state
-from stack.output import Pump, tail
+from stack import child, disk, output, plan, ports, processes, state
+from stack.child import Child
+from stack.ports import PortTaken
 from stack.program import Program, StackError, module
 from stack.state import ProgramState, StackState
 
 PASS_SECONDS = 0.1
+HOUSEKEEPING_SECONDS = 2.0
 LOG_LINES = 15
 SAVEPOINT_SECONDS = 120.0
+PATIENCE_SECONDS = 10.0
 # What a log says when it says what went wrong, in the languages of our servers.
 TROUBLE = (
     "error",
@@ -37,52 +45,36 @@ TROUBLE = (
     "failed",
     "caused by",
 )
+_LOG = logging.getLogger("stack.supervisor")
 
 
 class StartFailed(StackError):
     """A program did not become ready; the message names it and quotes its log."""
 
 
-@dataclass(slots=True)
-class Child:
-    """A program of the plan, what was told of it, and the process that it has at the moment."""
-
-    program: Program
-    told: ProgramState
-    process: subprocess.Popen[bytes] | None = None
-    prepared: Future[None] | None = None
-    probed: Future[bool] | None = None
-    since: float = field(default_factory=time.monotonic)
-
-    @property
-    def is_up(self) -> bool:
-        return self.told.state in (state.READY, state.DONE)
-
-    @property
-    def lives(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
-
 class Supervisor:
     """One plan, from start to stop."""
 
-    def __init__(self, settings: Settings, programs: Iterable[Program]) -> None:
+    def __init__(
+        self, settings: Settings, programs: Iterable[Program], left: StackState | None = None
+    ) -> None:
+        """Make it; of `left`, what a killed supervisor told last, it takes over what lives."""
         self._settings = settings
         self._home = settings.path("HOME")
-        self._children = {
-            program.name: Child(program, ProgramState(program.name, port=_port(program)))
-            for program in programs
-        }
-        self._told = _first_state([child.told for child in self._children.values()])
-        self._pump = Pump()
+        self._children = {program.name: child.new(program) for program in programs}
+        if left:
+            self._adopt(left)
+        self._told = _first_state(self._children.values())
         self._threads = ThreadPoolExecutor(len(self._children) + 1)
         self._stop_asked = False
+        self._is_told = True
+        self._shortage = ""
+        self._housekeeping_due = 0.0
 
     def run(self) -> None:
-        """Starts everything, watches until it is told to stop, ends everything."""
+        """Starts everything, heals until it is told to stop, ends everything."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask_to_stop)
-        self._pump.start()
         self._tell(state.STARTING)
         try:
             self._start()
@@ -91,159 +83,240 @@ class Supervisor:
             self._tell(state.FAILED, str(error))
             return
         self._watch()
-        self._stop()
-        self._tell(state.DOWN)
+        message = self._stop()
+        self._tell(state.DOWN, message)
 
     def _ask_to_stop(self, number: int, frame: object) -> None:
         self._stop_asked = True
+
+    # Taking over
+
+    def _adopt(self, left: StackState) -> None:
+        """Takes over what lives and can be known to be as it was told; ends what else is there."""
+        told = {program.name: program for program in left.programs}
+        for name, each in self._children.items():
+            if name in told and self._may_adopt(each, told[name]):
+                _LOG.info("%s is taken over, %s", name, told[name].state)
+                each.adopt(told.pop(name))
+        rest = [identity for program in told.values() if (identity := program.identity)]
+        processes.end([left.supervisor, *rest], PATIENCE_SECONDS)
+
+    def _may_adopt(self, each: Child, before: ProgramState) -> bool:
+        """What ran once need not run again as long as all that it needs lives on."""
+        if not all(self._children[name].is_up for name in each.program.bound_to):
+            return False
+        if each.program.once:
+            needs_live = all(self._children[name].is_up for name in each.program.needs)
+            return before.state == state.DONE and needs_live
+        lives = before.identity is not None and before.identity.find() is not None
+        return lives and before.state in (state.STARTING, state.READY)
 
     # Starting
 
     def _start(self) -> None:
         while not self._stop_asked and not all(c.is_up for c in self._children.values()):
-            for child in self._children.values():
-                self._advance(child)
-            time.sleep(PASS_SECONDS)
+            self._pass()
         if not self._stop_asked:
             self._tell(state.RUNNING)
 
-    def _advance(self, child: Child) -> None:
-        """One step of a program's way from waiting to ready."""
-        match child.told.state:
-            case state.WAITING if all(self._children[n].is_up for n in child.program.needs):
-                child.prepared = self._threads.submit(child.program.prepare)
-                self._move(child, state.PREPARING)
-            case state.PREPARING if child.prepared and child.prepared.done():
-                self._spawn(child)
-            case state.STARTING if child.program.once:
-                self._finish(child)
+    def _pass(self) -> None:
+        for each in self._children.values():
+            self._advance(each)
+        if time.monotonic() >= self._housekeeping_due:
+            self._keep_house()
+        if not self._is_told:
+            self._write()
+        time.sleep(PASS_SECONDS)
+
+    def _advance(self, each: Child) -> None:
+        """One step of a program's way from waiting to ready, and back."""
+        match each.told.state:
+            case state.WAITING | state.RESTARTING if self._may_start(each):
+                each.prepared = self._threads.submit(each.program.prepare)
+                self._move(each, state.PREPARING)
+            case state.PREPARING if each.prepared and each.prepared.done():
+                self._spawn(each)
+            case state.STARTING if each.program.once:
+                self._finish(each)
             case state.STARTING:
-                self._probe(child)
-            case state.READY if not child.lives:
-                self._fail(child, _ended(child))
+                self._probe(each)
+            case state.READY if not each.lives:
+                self._fail(each, each.ending())
 
-    def _spawn(self, child: Child) -> None:
+    def _may_start(self, each: Child) -> bool:
+        """On a full disk nothing is started again: it could only break more."""
+        if time.monotonic() < each.due or self._shortage:
+            return False
+        return all(self._children[name].is_up for name in each.program.needs)
+
+    def _spawn(self, each: Child) -> None:
         """Starts the process, when its preparation went well."""
-        assert child.prepared is not None
-        if error := child.prepared.exception():
-            self._fail(child, f"could not be prepared: {error}")
-        output = self._pump.open(self._log(child))
-        try:
-            child.process = processes.start(child.program, output)
-        except OSError as error:
-            self._fail(child, f"could not be started: {error}")
-        else:
-            identity = processes.identify(child.process.pid)
-            child.told.pid, child.told.born = identity.pid, identity.born
-            self._move(child, state.STARTING)
-        finally:
-            os.close(output)
-
-    def _finish(self, child: Child) -> None:
-        assert child.process is not None
-        code = child.process.poll()
-        if code == 0:
-            child.told.pid = None
-            self._move(child, state.DONE)
-        elif code is not None:
-            self._fail(child, _ended(child))
-        else:
-            self._check_patience(child)
-
-    def _probe(self, child: Child) -> None:
-        """Looks, in a thread, whether it is ready; a probe may take its second."""
-        if not child.lives:
-            self._fail(child, _ended(child))
-        if child.probed and child.probed.done() and child.probed.result():
-            child.probed = None
-            self._move(child, state.READY)
+        assert each.prepared is not None
+        if error := each.prepared.exception():
+            self._fail(each, f"could not be prepared: {error}")
             return
-        if child.probed is None or child.probed.done():
-            child.probed = self._threads.submit(child.program.ready)
-        self._check_patience(child)
+        try:
+            ports.check(self._settings.text("HOST"), [each.program])
+            each.spawn(self._log(each))
+        except (OSError, PortTaken) as error:
+            self._fail(each, f"could not be started: {error}")
+        else:
+            self._move(each, state.STARTING)
 
-    def _check_patience(self, child: Child) -> None:
-        if time.monotonic() - child.since > child.program.start_seconds:
-            self._fail(child, f"was not ready within {child.program.start_seconds:.0f} s")
+    def _finish(self, each: Child) -> None:
+        assert each.process is not None
+        if each.lives:
+            self._check_patience(each)
+        elif child.exited_well(each.process):
+            each.told.pid = None
+            self._move(each, state.DONE)
+        else:
+            self._fail(each, each.ending())
 
-    def _fail(self, child: Child, reason: str) -> None:
-        """Gives up on the start.
+    def _probe(self, each: Child) -> None:
+        """Looks, in a thread, whether it is ready; a probe may take its second."""
+        if not each.lives:
+            self._fail(each, each.ending())
+        elif each.probed and each.probed.done() and each.probed.result():
+            each.probed = None
+            self._move(each, state.READY)
+        else:
+            if each.probed is None or each.probed.done():
+                each.probed = self._threads.submit(each.program.ready)
+            self._check_patience(each)
+
+    def _check_patience(self, each: Child) -> None:
+        if each.has_lost_patience:
+            self._fail(each, f"was not ready within {each.program.start_seconds:.0f} s")
+
+    # Failing
+
+    def _fail(self, each: Child, reason: str) -> None:
+        """A program died, or did not become ready.
 
         Raises:
-            StartFailed: always.
+            StartFailed: the plan still starts; it is given up.
         """
-        child.told.message = reason
-        self._move(child, state.FAILED)
-        time.sleep(PASS_SECONDS)  # what it said last may still be in the pipe
-        lines = "\n".join(f"  {line}" for line in telling_lines(tail(self._log(child), 200)))
-        raise StartFailed(f"{child.program.name} {reason}; its log ends with\n{lines}")
+        if self._told.state == state.RUNNING:
+            self._heal(each, reason)
+            return
+        each.told.message = reason
+        self._move(each, state.FAILED)
+        lines = "\n".join(f"  {line}" for line in self._telling_lines(each))
+        raise StartFailed(f"{each.program.name} {reason}; its log ends with\n{lines}")
+
+    def _heal(self, each: Child, reason: str) -> None:
+        """Plans a new attempt, and one of everything that is bound to what failed."""
+        if each.told.state == state.STARTING:
+            reason = f"{reason}: {self._telling_lines(each)[0]}"
+        self._put_off(each, reason)
+        for other in self._children.values():
+            if each.program.name in other.program.bound_to and other.told.state != state.RESTARTING:
+                self._put_off(other, f"starts anew with {each.program.name}")
+
+    def _put_off(self, each: Child, reason: str) -> None:
+        seconds = each.put_off()
+        _LOG.warning("%s %s; again in %.1f s", each.program.name, reason, seconds)
+        each.end_rest()
+        each.told.message = reason
+        self._move(each, state.RESTARTING)
 
     # Watching
 
     def _watch(self) -> None:
-        """Waits for the order to stop; tells of what ends by itself. Healing would begin here."""
+        """Heals what ends by itself, until the order to stop."""
         while not self._stop_asked:
-            for child in self._children.values():
-                if child.told.state == state.READY and not child.lives:
-                    child.told.message = _ended(child)
-                    self._move(child, state.FAILED)
-            time.sleep(PASS_SECONDS)
+            self._pass()
+
+    def _keep_house(self) -> None:
+        """Rotates the logs, and looks whether the disk has room.
+
+        Raises:
+            DiskFull: it has too little, and the plan still starts.
+        """
+        self._housekeeping_due = time.monotonic() + HOUSEKEEPING_SECONDS
+        for log in state.logs(self._home).glob("*.log"):
+            output.rotate(log)
+        if self._told.state == state.STARTING:
+            disk.check(self._home)
+        shortage = disk.describe_shortage(self._home)
+        if bool(shortage) != bool(self._shortage):
+            _LOG.warning(shortage or "the disk has room again")
+            self._shortage = shortage
+            self._tell(self._told.state, shortage)
 
     # Stopping
 
-    def _stop(self) -> None:
-        """Ends everything, nothing before what needs it has ended."""
+    def _stop(self) -> str:
+        """Ends everything, nothing before what needs it has ended; what went wrong with it."""
         self._tell(state.STOPPING)
-        self._take_savepoint()
-        while any(child.lives for child in self._children.values()):
-            for child in self._children.values():
-                self._end_if_unneeded(child)
+        complaint = self._take_savepoint()
+        while any(each.lives for each in self._children.values()):
+            for each in self._children.values():
+                self._end_if_unneeded(each)
             time.sleep(PASS_SECONDS / 2)
         processes.end([i for c in self._children.values() if (i := c.told.identity)], 5.0)
         self._threads.shutdown(cancel_futures=True)
-        for child in self._children.values():
-            if child.told.state != state.FAILED:
-                child.told.pid = None
-                child.told.state = state.DOWN
+        for each in self._children.values():
+            if each.told.state != state.FAILED:
+                each.told.pid = None
+                each.told.state = state.DOWN
+        return complaint
 
-    def _take_savepoint(self) -> None:
-        """Stops the jobs with a savepoint, if they were submitted and the cluster still lives."""
+    def _take_savepoint(self) -> str:
+        """Stops the jobs with a savepoint, if they were submitted; why there is none."""
         submitted = self._children.get(plan.SUBMIT)
         if submitted is None or submitted.told.state != state.DONE:
-            return
+            return ""
         command, environment = module(self._settings, "jobs", "stop")
-        program = Program("stop", command, environment=environment, once=True)
-        output = self._pump.open(state.logs(self._home) / "stop.log")
-        process = processes.start(program, output)
-        os.close(output)
-        identity = processes.identify(process.pid)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(SAVEPOINT_SECONDS)
-        processes.end([identity], 5.0)
+        stop = child.new(Program("stop", command, environment=environment, once=True))
+        try:
+            stop.spawn(self._log(stop))
+            assert isinstance(stop.process, subprocess.Popen)
+            stop.process.wait(SAVEPOINT_SECONDS)
+        except OSError as error:
+            return f"no savepoint, jobs resume from a checkpoint: {error}"
+        except subprocess.TimeoutExpired:
+            stop.end_rest()
+            return f"no savepoint within {SAVEPOINT_SECONDS:.0f} s; jobs resume from a checkpoint"
+        return "" if child.exited_well(stop.process) else self._telling_lines(stop)[0]
 
-    def _end_if_unneeded(self, child: Child) -> None:
-        if not child.lives or any(c.lives for c in self._children.values() if _needs(c, child)):
+    def _end_if_unneeded(self, each: Child) -> None:
+        if not each.lives or any(c.lives for c in self._children.values() if _needs(c, each)):
             return
-        identity = child.told.identity
+        identity = each.told.identity
         assert identity is not None
-        if child.told.state != state.STOPPING:
-            processes.ask_to_end(identity, child.program.stop_signal)
-            self._move(child, state.STOPPING)
-        elif time.monotonic() - child.since > child.program.stop_seconds:
+        if each.told.state != state.STOPPING:
+            processes.ask_to_end(identity, each.program.stop_signal)
+            self._move(each, state.STOPPING)
+        elif time.monotonic() - each.since > each.program.stop_seconds:
             processes.end([identity], 1.0)
 
     # Telling
 
-    def _move(self, child: Child, to: str) -> None:
-        child.told.state, child.since = to, time.monotonic()
-        state.write(self._home, self._told)
+    def _move(self, each: Child, to: str) -> None:
+        each.told.state, each.since = to, time.monotonic()
+        self._write()
 
     def _tell(self, whole: str, message: str = "") -> None:
         self._told.state, self._told.message = whole, message
-        state.write(self._home, self._told)
+        self._write()
 
-    def _log(self, child: Child) -> Path:
-        return state.logs(self._home) / f"{child.program.name}.log"
+    def _write(self) -> None:
+        """Tells the state; on a full disk, where that cannot be done, again with the next pass."""
+        try:
+            state.write(self._home, self._told)
+            self._is_told = True
+        except OSError as error:
+            if self._is_told:
+                _LOG.warning("the state cannot be written: %s", error)
+            self._is_told = False
+
+    def _telling_lines(self, each: Child) -> list[str]:
+        return telling_lines(output.tail(self._log(each), 200, each.logged_from_bytes))
+
+    def _log(self, each: Child) -> Path:
+        return state.logs(self._home) / f"{each.program.name}.log"
 
 
 def telling_lines(lines: list[str]) -> list[str]:
@@ -254,24 +327,13 @@ def telling_lines(lines: list[str]) -> list[str]:
     return lines[-LOG_LINES:] or ["(nothing was logged)"]
 
 
-def _first_state(programs: list[ProgramState]) -> StackState:
+def _first_state(children: Iterable[Child]) -> StackState:
     own = processes.identify(os.getpid())
-    return StackState(state.STARTING, own.pid, own.born, programs=programs)
+    return StackState(state.STARTING, own.pid, own.born, programs=[each.told for each in children])
 
 
-def _port(program: Program) -> int | None:
-    return program.ports[0] if program.ports else None
-
-
-def _needs(child: Child, other: Child) -> bool:
-    return other.program.name in child.program.needs
-
-
-def _ended(child: Child) -> str:
-    code = child.process.poll() if child.process else None
-    if code is not None and code < 0:
-        return f"was ended by {signal.Signals(-code).name}"
-    return f"ended with exit code {code}"
+def _needs(each: Child, other: Child) -> bool:
+    return other.program.name in each.program.needs
 
 
 def main() -> None:
@@ -280,15 +342,21 @@ def main() -> None:
     Comes back at once: the supervisor itself is a grandchild, in a session of its own, that nobody
     has to wait for.
     """
+    parser = argparse.ArgumentParser(prog="python -m stack.supervisor")
+    parser.add_argument("--accept", action="append", default=[])
+    parser.add_argument("names", nargs="+")
+    arguments = parser.parse_args()
     settings = from_environment()
     if os.fork():
         return
     os.setsid()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     home = settings.path("HOME")
     with state.supervisor_lock(home) as alone:
         if alone:
-            programs = [p for p in plan.whole(settings) if p.name in sys.argv[1:]]
-            Supervisor(settings, programs).run()
+            whole = plan.whole(settings, arguments.accept)
+            programs = [program for program in whole if program.name in arguments.names]
+            Supervisor(settings, programs, state.read(home)).run()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from sys import intern
 from typing import Any, NamedTuple
 
 from udfs.inventory import Inventory, Node
-from udfs.machine import Rows
+from udfs.machine import MACHINE_ROWS, Rows, decoded
 
 VERSION = 1
 HEADER, ORDER, NODE, SOURCE, REMEMBERED = "a", "o", "n", "s", "r"
@@ -163,12 +163,18 @@ class Account:
 def load_account(account_id: str, rows: Rows) -> Account:
     """The account whose rows these are, in whatever order they come."""
     account = Account(account_id)
-    for key, text in rows:
+    for key, row in decoded(rows):
         kind, _, name = key.partition(":")
-        _READERS[kind](account, name, json.loads(text))
+        _READERS[kind](account, name, row)
     account.inventory.changed.clear()
     heapify(account._forgets)
     return account
+
+
+def weight(account: Account) -> int:
+    """About how many rows it has, and what comes with any account."""
+    held = len(account.orders) + len(account.inventory.nodes) + len(account.remembered)
+    return MACHINE_ROWS + held + len(account.sources)
 
 
 def header_row(account: Account) -> str:

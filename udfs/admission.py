@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sys import intern
 from typing import Any, NamedTuple, get_args
 
+from schemas.bounds import MAX_NODE_GPUS
 from schemas.names import BOOKS_COMMANDS, Health, RejectCode
 from schemas.records import DEFAULTS
 from udfs.account import (
@@ -28,8 +29,9 @@ from udfs.account import (
     node_row,
     order_row,
     remembered_row,
+    weight,
 )
-from udfs.ids import event_id
+from udfs.ids import check_account_id, event_id
 from udfs.inventory import LOST, Node
 from udfs.machine import Command, Fact, Machine, Outgoing, Step
 from udfs.money import (
@@ -42,7 +44,6 @@ from udfs.money import (
     trade_usd,
 )
 
-MAX_NODE_GPUS = 1024
 Body = Mapping[str, Any]
 
 
@@ -79,7 +80,10 @@ def apply(account: Account, command: Command, at_ms: int) -> Step:
     account.now_ms = max(account.now_ms, at_ms)
     kind = command["kind"]
     turn = _Turn(account, kind, command.get("command_id", ""), step)
-    _RULES[kind](turn, command.get(kind) or {})
+    rule = _RULES.get(kind)
+    if rule is None:
+        raise ValueError(f"an account has no command {kind!r}, only {', '.join(_RULES)}")
+    rule(turn, command.get(kind) or {})
     if source:
         account.sources[source] = command["source_seq"]
         step.writes[f"{SOURCE}:{source}"] = str(command["source_seq"])
@@ -543,5 +547,7 @@ _RULES: dict[str, Callable[[_Turn, Body], None]] = {
     "tick": _tick,
 }
 
-MACHINE: Machine[Account] = Machine("admission", Account, load_account, apply)
+MACHINE: Machine[Account] = Machine(
+    "admission", Account, load_account, apply, check_account_id, weight
+)
 """The machine of one account; its id is the `account_id`."""

@@ -5,18 +5,18 @@ level in constant time, and a level is found among the levels in logarithmic tim
 a book knows is in its rows, so the rows are what is stored, loaded and hashed.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from heapq import heapify, heappop, heappush
+from itertools import chain
 from json.encoder import encode_basestring as quoted
 from sys import intern
 from typing import Any, Final
 
 from sortedcontainers import SortedDict
 
-from udfs.machine import Rows
+from udfs.machine import MACHINE_ROWS, Rows, decoded
 
 VERSION: Final = 1
 """Version of the rows' shape, the first element of each."""
@@ -297,12 +297,26 @@ class Book:
         )
 
     def rows(self) -> Iterator[tuple[str, str]]:
-        """Every row: the header, one per source, one per resting order."""
-        yield HEADER_KEY, self.header_text()
-        for source, seq in self.sources.items():
-            yield source_key(source), source_text(seq)
-        for order_id, order in self.orders.items():
-            yield order_key(order_id), order.row_text()
+        """Every row: one per resting order, one per source, the header."""
+        for key in self.row_keys():
+            text = self.row_text(key)
+            if text is not None:
+                yield key, text
+
+    def row_keys(self) -> Iterator[str]:
+        """The keys of the rows that there are as this is called; the book may change meanwhile."""
+        orders, sources = list(self.orders), list(self.sources)
+        return chain(map(order_key, orders), map(source_key, sources), (HEADER_KEY,))
+
+    def row_text(self, key: str) -> str | None:
+        """The text of a row, None if there is none with this key."""
+        if key == HEADER_KEY:
+            return self.header_text()
+        if key.startswith(_SOURCE_PREFIX):
+            seq = self.sources.get(key.removeprefix(_SOURCE_PREFIX))
+            return None if seq is None else source_text(seq)
+        order = self.orders.get(key.removeprefix(_ORDER_PREFIX))
+        return order.row_text() if order else None
 
     def state_hash(self) -> str:
         """SHA-256 of all that the book knows, 64 hex digits (market-rules.md B6).
@@ -332,8 +346,8 @@ def load(book_id: str, rows: Rows) -> Book:
     """
     book = Book(book_id)
     orders = []
-    for key, text in rows:
-        row = _row(key, text)
+    for key, row in decoded(rows):
+        _check_row(key, row)
         if key.startswith(_ORDER_PREFIX):
             orders.append(Order.from_row(key.removeprefix(_ORDER_PREFIX), row))
         elif key.startswith(_SOURCE_PREFIX):
@@ -344,6 +358,11 @@ def load(book_id: str, rows: Rows) -> Book:
             raise ValueError(f"a book has no row {key}")
     _fill(book, orders)
     return book
+
+
+def weight(book: Book) -> int:
+    """About how many rows it has, and what comes with any book."""
+    return MACHINE_ROWS + len(book.orders) + len(book.sources)
 
 
 def order_key(order_id: str) -> str:
@@ -367,8 +386,6 @@ def _fill(book: Book, orders: Iterable[Order]) -> None:
         book.add(order)
 
 
-def _row(key: str, text: str) -> list[Any]:
-    row = json.loads(text)
+def _check_row(key: str, row: Any) -> None:
     if not isinstance(row, list) or not row or row[0] != VERSION:
-        raise ValueError(f"row {key} must be an array of version {VERSION}, was {text}")
-    return row
+        raise ValueError(f"row {key} must be an array of version {VERSION}, was {row}")

@@ -1,10 +1,16 @@
 """Ids as functions of what they name (market-rules.md B4, O2): never random, never a clock."""
 
+import re
 from hashlib import sha1
+from typing import Final, get_args
 from uuid import UUID, uuid5
+
+from schemas.names import Product
 
 EVENTS = UUID("7c363ccc-0044-46cc-8013-30f197f79650")
 _EVENTS_BYTES = EVENTS.bytes
+_ACCOUNT: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_BOOK: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,63}}\.({'|'.join(get_args(Product))})")
 
 
 def event_id(machine: str, seq: int) -> str:
@@ -21,3 +27,27 @@ def event_id(machine: str, seq: int) -> str:
 def order_id(account_id: str, client_key: str) -> str:
     """The id of an account's order with this client key (O2)."""
     return str(uuid5(UUID(account_id), client_key))
+
+
+def check_account_id(key: str) -> None:
+    """See that a key of the accounts' log can be an account's id.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not _ACCOUNT.fullmatch(key):
+        raise ValueError(f"the key must be an account's id, a UUID, was {key[:80]!r}")
+
+
+def check_book_id(key: str) -> None:
+    """See that a key of the books' log can be a book's id (B1).
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not _BOOK.fullmatch(key):
+        products = ", ".join(get_args(Product))
+        raise ValueError(
+            f"the key must be a book's id, GPU_TYPE.PRODUCT with product {products} (B1), "
+            f"was {key[:80]!r}"
+        )

@@ -6,14 +6,17 @@ the changed rows through, and sends the facts and commands on. Whoever replays t
 data service, `udfs.replay`, the tests) calls the same functions.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 Command = Mapping[str, Any]
 """A decoded `BookCommand` or `AccountCommand`: a header, and the body under its kind's name."""
 Rows = Iterable[tuple[str, str]]
 """A state's rows as they are stored: key and JSON text."""
+MACHINE_ROWS: Final = 4
+"""What an empty state of ours takes in memory, in rows."""
 
 
 class Fact(NamedTuple):
@@ -57,6 +60,25 @@ class State(Protocol):
 S = TypeVar("S", bound=State)
 
 
+def decoded(rows: Rows) -> Iterator[tuple[str, Any]]:
+    """Key and value of each row.
+
+    All texts are decoded as one: a call for each would be half of the time that a load takes.
+    """
+    rows = list(rows)
+    values = json.loads(f"[{','.join([text for _, text in rows])}]")
+    return zip([key for key, _ in rows], values, strict=True)
+
+
+def any_id(machine_id: str) -> None:
+    """The check of machines that may have any id."""
+
+
+def one_row(state: object) -> int:
+    """The weight of a state that is always small."""
+    return 1
+
+
 @dataclass(frozen=True, slots=True)
 class Machine(Generic[S]):
     """The functions of one kind of machine; the string is the machine's id, its log's key."""
@@ -68,3 +90,7 @@ class Machine(Generic[S]):
     """The state from the rows that its steps wrote, in any order."""
     apply: Callable[[S, Command, int], Step]
     """One record and its append time in ms. If it raises, the state is void: load it again."""
+    check_id: Callable[[str], None] = any_id
+    """Raises `ValueError` for a key that can be no machine's id, so that none comes to be."""
+    weight: Callable[[S], int] = one_row
+    """What a state takes in memory, in rows of about half a kilobyte; quick to tell."""

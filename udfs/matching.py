@@ -21,8 +21,9 @@ from udfs.book import (
     order_key,
     source_key,
     source_text,
+    weight,
 )
-from udfs.ids import event_id
+from udfs.ids import check_book_id, event_id
 from udfs.machine import Command, Fact, Machine, Outgoing, Step
 
 Body = Mapping[str, Any]
@@ -539,7 +540,7 @@ _HANDLERS: Final[dict[str, Callable[[_Turn, Body], None]]] = {
 }
 _WITHOUT_BODY: Final = frozenset({"tick", "halt_book", "resume_book"})
 
-MACHINE: Final[Machine[Book]] = Machine("matching", Book, load, apply)
+MACHINE: Final[Machine[Book]] = Machine("matching", Book, load, apply, check_book_id, weight)
 
 
 # Looking without touching --------------------------------------------------------------------

@@ -2,13 +2,13 @@
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from schemas.bounds import MAX_PRICE_MICROS as MAX_PRICE_MICROS
+from schemas.bounds import MAX_QUANTITY as MAX_QUANTITY
+from schemas.bounds import MIN_PRICE_MICROS as MIN_PRICE_MICROS
+from schemas.bounds import TICK_MICROS as TICK_MICROS
+
 MICROS = 1_000_000
 """Micro-USD in a USD."""
-TICK_MICROS = 100
-"""The tick size: limits are multiples of it (U1)."""
-MIN_PRICE_MICROS = 100
-MAX_PRICE_MICROS = 1_000_000_000
-MAX_QUANTITY = 65_536
 SECONDS_PER_HOUR = 3600
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TextIO, get_args
 
 from schemas.names import Product, SelfTrade, Side, TimeInForce
 from udfs.book import Book
-from udfs.machine import Command, Fact
+from udfs.machine import Command, Fact, Rows
 from udfs.matching import MACHINE
 from udfs.money import MAX_PRICE_MICROS, MAX_QUANTITY, MIN_PRICE_MICROS, TICK_MICROS
 
@@ -45,9 +45,10 @@ def main(arguments: list[str] | None = None) -> int:
 class Replay:
     """A book on its way through its log again, as the running job went."""
 
-    def __init__(self, book_id: str) -> None:
-        self.book = MACHINE.empty(book_id)
-        self._rows: dict[str, str] = {}
+    def __init__(self, book_id: str, rows: Rows = ()) -> None:
+        """Begin where these rows of its state leave it; without any, where its log begins."""
+        self._rows = dict(rows)
+        self.book = MACHINE.load(book_id, self._rows.items())
 
     def apply(self, command: Command, at_ms: int) -> list[Fact]:
         """The facts of one record; none for one that the job set aside as a dead letter."""

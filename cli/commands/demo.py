@@ -16,13 +16,14 @@ import stack
 from cli import output
 from cli.client import AsyncClient
 from cli.commands.local import megabytes, print_links
-from cli.commands.replay import recompute
+from cli.commands.replay import recomputed
 from cli.demo import play, trace, view
 from cli.demo.checks import Check, Evidence, judge
 from cli.demo.evidence import TRADES, gather
 from cli.demo.progress import Progress, Tape
 from cli.errors import CheckFailed, CommandError
 from cli.log import Log, Offsets, connect, located
+from cli.meter import Meter
 from cli.options import session
 from cli.session import Session
 from schemas import contract
@@ -126,18 +127,18 @@ async def _check(
 ) -> list[Check]:
     console.print("\nchecking…")
     evidence = await gather(opened, log, run, progress, since)
-    checks = [*judge(evidence), await asyncio.to_thread(_replayed, log, evidence)]
+    checks = [*judge(evidence), await asyncio.to_thread(_replayed, console, log, evidence)]
     for check in checks:
         console.print(str(check), style=None if check.equal else "bold red")
     return checks
 
 
-def _replayed(log: Log, evidence: Evidence) -> Check:
+def _replayed(console: Console, log: Log, evidence: Evidence) -> Check:
     """The busiest book of the run, recomputed from its log."""
     books = Counter(trade["book_id"] for trade in evidence.log_trades.values())
     if not books:
         return Check("replay of one book", False, "nothing traded, so there is none to replay")
-    comparison = recompute(log, books.most_common(1)[0][0])
+    comparison = recomputed(log, books.most_common(1)[0][0], Meter(console))
     numbers = (
         f"{comparison.book_id}: {comparison.commands:,} commands, {comparison.facts:,} facts,"
         f" {comparison.compared:,} compared, hash {str(comparison.replayed_hash)[:12]}…"

@@ -1,15 +1,25 @@
 """`gpubroker up | down | status | logs`: the market's servers on this machine."""
 
 import dataclasses
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 import stack
 from cli import output
 from cli.options import AsJson, session
 from cli.session import Session
+
+
+class Acceptable(StrEnum):
+    """What of a saved state that does not fit may be accepted."""
+
+    CODE = "code"
+    LOG = "log"
+
 
 COLUMNS: output.Columns = {
     "server": "name",
@@ -17,17 +27,28 @@ COLUMNS: output.Columns = {
     "port": "port",
     "process": "pid",
     "memory": lambda row: megabytes(row["memory_bytes"]) if row["memory_bytes"] else "",
+    "restarts": lambda row: row["restarts"] or "",
     "up": lambda row: uptime(row["uptime_seconds"]),
     "note": "message",
 }
 FIRST_ORDER = "gpubroker order place bid H100 --quantity 1 --price 2.50 --duration 24h"
 
 
-def up(ctx: typer.Context) -> None:
+def up(
+    ctx: typer.Context,
+    accept: Annotated[
+        list[Acceptable] | None,
+        typer.Option(
+            "--accept",
+            help="Start although saved state does not fit: `code`, it was written by other code; "
+            "`log`, the log lacks records that follow it. Repeatable; holds until `down`.",
+        ),
+    ] = None,
+) -> None:
     """Start the market on this machine, or say that it runs."""
     opened = session(ctx)
     console = output.console(opened.settings)
-    addressed = stack.up(opened.settings, progress=console.print)
+    addressed = stack.up(opened.settings, progress=console.print, accept=accept or ())
     print_links(console, Session(addressed))
     console.print(f"\nplace the first order:\n  {FIRST_ORDER}")
 
@@ -44,7 +65,9 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     rows = [dataclasses.asdict(row) for row in stack.status(opened.settings)]
     memory_bytes = sum(row["memory_bytes"] for row in rows)
     if as_json:
-        output.print_json({"items": rows, "memory_bytes": memory_bytes})
+        output.print_json(
+            {"items": rows, "memory_bytes": memory_bytes, "message": stack.trouble(opened.settings)}
+        )
         return
     console = output.console(opened.settings)
     if not rows:
@@ -52,6 +75,8 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
         return
     console.print(output.table(rows, COLUMNS))
     console.print(f"memory in all: {megabytes(memory_bytes)}")
+    if trouble := stack.trouble(opened.settings):
+        console.print(Text(trouble, style="red"))
 
 
 def logs(

@@ -76,7 +76,8 @@ def _of_run(trades: Mapping[str, Json], run: Run) -> dict[str, Json]:
 
 
 async def _orders(run: Run) -> dict[str, Json]:
-    pages = await asyncio.gather(*(run.api.pages(party.key, "/orders") for party in run.parties))
+    """One account after another: each page is a question to ClickHouse, and runs may be large."""
+    pages = [await run.api.pages(party.key, "/orders") for party in run.parties]
     return {order["id"]: order for page in pages for order in page}
 
 

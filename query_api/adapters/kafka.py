@@ -23,7 +23,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from query_api.adapters.watches import Watches
 from query_api.ports import Lag, OutcomeUnknown, Unavailable
 from schemas import contract
-from schemas.codec import Codec, UnreadableRecord
+from schemas.codec import Codec, SchemaUnavailable, UnreadableRecord
 from schemas.names import ACCOUNTS_COMMANDS, BOOKS_COMMANDS, FACT_TOPICS
 from schemas.settings import Settings
 
@@ -257,11 +257,11 @@ class Follower:
     def _tell(self, topic: str, value: bytes) -> None:
         try:
             record = self._decoders[topic](value)
-        except (KeyError, UnreadableRecord):
-            return  # its machine sets it aside as a dead letter; it answers nobody
+        except (KeyError, UnreadableRecord, SchemaUnavailable):
+            return  # its machine sets it aside, or waits for the registry; it answers nobody now
         kind = self._kinds[topic] or str(record["kind"])
         fact = record if self._kinds[topic] else record[kind]
-        if kind in FACT_TOPICS:
+        if fact and kind in FACT_TOPICS:
             self._loop.call_soon_threadsafe(self._watches.tell, kind, fact)
 
 

@@ -35,12 +35,18 @@ class MarketDataService:
         body = json_body.write({"account_id": account_id, "order": order})
         return await self._ask("POST", f"/books/{book_id}/preview", content=body)
 
+    async def take_snapshots(self, book_id: str | None) -> Row:
+        return await self._ask("POST", "/snapshots", content=json_body.write({"book_id": book_id}))
+
+    async def snapshots(self) -> list[Row]:
+        return cast(list[Row], (await self._ask("GET", "/snapshots"))["snapshots"])
+
     async def _ask(self, method: str, path: str, **sent: Any) -> Row:
         try:
             reply = await self._client.request(method, path, headers=_HEADERS, **sent)
         except httpx.TransportError as error:
             raise Unavailable("market_data") from error
-        if reply.status_code != 200:
+        if not reply.is_success:
             raise Unavailable("market_data")
         return cast(Row, reply.json())
 

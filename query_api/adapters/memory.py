@@ -8,6 +8,7 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 from query_api.adapters.rows import digest_in, placed_over
 from query_api.adapters.watches import Watches
@@ -277,6 +278,7 @@ class MemoryMarketData:
 
     def __init__(self, market: MemoryMarket) -> None:
         self._market = market
+        self._snapshots: dict[str, Row] = {}
 
     async def books(self) -> list[Row]:
         self._market._ask("market_data")
@@ -300,6 +302,22 @@ class MemoryMarketData:
         plan = matching.preview(book, account_id, order, self._market.clock.now_ms())
         fills = [{"price_micros": price, "quantity": quantity} for price, quantity in plan.fills]
         return {**plan._asdict(), "fills": fills, "book_seq": book.seq}
+
+    async def take_snapshots(self, book_id: str | None) -> Row:
+        """Written as soon as asked for."""
+        self._market._ask("market_data")
+        now_ms = self._market.clock.now_ms()
+        taken = [
+            _snapshot(book, now_ms)
+            for book in self._market._books.values()
+            if book_id in (None, book.book_id)
+        ]
+        self._snapshots |= {each["book_id"]: each for each in taken}
+        return {"asked_at_ms": now_ms, "snapshots": taken}
+
+    async def snapshots(self) -> list[Row]:
+        self._market._ask("market_data")
+        return list(self._snapshots.values())
 
     def _book(self, book_id: str) -> Any:
         self._market._ask("market_data")
@@ -541,6 +559,21 @@ def _sliced(rows: Iterable[Row], page: Slice, **wanted: str) -> tuple[list[Row],
     found.sort(key=lambda row: int(row["position"]), reverse=True)
     rest = [row for row in found if page.before is None or row["position"] < page.before]
     return rest[: page.limit], len(found)
+
+
+def _snapshot(book: Any, now_ms: int) -> Row:
+    return {
+        "snapshot_id": str(uuid4()),
+        "book_id": book.book_id,
+        "book_seq": book.seq,
+        "resting": len(book.orders),
+        "hash": book.state_hash(),
+        "partition": 0,
+        "offset": book.seq,
+        "parts": 1,
+        "code": "memory",
+        "written_at_ms": now_ms,
+    }
 
 
 def _summary(book: Any) -> Row:

@@ -1,7 +1,7 @@
 """Orders: placed, amended, cancelled. No market decision is made here: parse, stamp, append."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -61,7 +61,7 @@ async def place_order(call: Call) -> Answer:
     seconds = wait_seconds(call.headers)
     if seconds is not None:
         return await _place_and_wait(call, order, now_ms, seconds, is_repeat=held is not None)
-    await _append_order(call, order, str(uuid4()), now_ms)
+    await _append_order(call, order, str(uuid4()), now_ms, is_repeat=held is not None)
     return await _tell_again(call, order_id, now_ms) if held else _placed(order_id, now_ms)
 
 
@@ -156,7 +156,7 @@ async def _place_and_wait(
     command_id = str(uuid4())
     applied = {"Preference-Applied": f"wait={seconds:.0f}"}
     async with call.ports.facts.watch(command_id) as watch:
-        await _append_order(call, order, command_id, now_ms)
+        await _append_order(call, order, command_id, now_ms, is_repeat=is_repeat)
         decided = await _decision(call, order, watch, seconds, is_repeat)
     if decided is not None:
         return Answer(200, told_order(decided), applied)
@@ -205,10 +205,15 @@ def _refuse_if_reused(watch: Watch) -> None:
         raise problems.conflict("ORDER_KEY_REUSED", fact.record["detail"])
 
 
-async def _append_order(call: Call, order: Mapping[str, Any], command_id: str, now_ms: int) -> None:
-    """Append it, and then show it as pending: without Redis it is in the log all the same."""
+async def _append_order(
+    call: Call, order: Mapping[str, Any], command_id: str, now_ms: int, *, is_repeat: bool
+) -> None:
+    """Append it, and then show it as pending: without Redis it is in the log all the same.
+
+    A repeat makes no fact that could be waited for, so it takes no place behind the log.
+    """
     try:
-        async with call.ports.room.order(command_id):
+        async with nullcontext() if is_repeat else call.ports.room.order(command_id):
             await _append(call, "place_order", order, command_id)
     except Full:
         raise problems.overloaded() from None

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from query_api import auth
 from query_api.adapters.memory import MemoryClock
 from query_api.auth import Authenticator
 from query_api.ports import Principal
@@ -61,3 +62,15 @@ async def test_an_answer_from_before_a_revocation_is_not_kept() -> None:
     assert await early == PRINCIPAL
     with pytest.raises(Problem):
         await authenticator.principal(HEADER)
+
+
+async def test_questions_about_unknown_keys_are_bounded(monkeypatch) -> None:
+    monkeypatch.setattr(auth, "MAX_ASKING", 5)
+    keys = SlowKeys()
+    authenticator = Authenticator(keys, MemoryClock())
+    calls = [asyncio.ensure_future(authenticator.principal(f"Bearer {n}")) for n in range(8)]
+    await asyncio.sleep(0)
+    keys.may_answer.set()
+    told = await asyncio.gather(*calls, return_exceptions=True)
+    assert told[:5] == [PRINCIPAL] * 5
+    assert [(each.status, each.code) for each in told[5:]] == [(429, "OVERLOADED")] * 3

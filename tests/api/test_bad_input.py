@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from query_api.app import ENDPOINTS
+from query_api.bodies import MAX_DETAILS
 from query_api.json_body import MAX_DEPTH
 from query_api.problems import MAX_BYTES
 from tests.api.conftest import ASK, BID, node_body
@@ -213,6 +215,7 @@ async def test_unknown_parameters_are_told(buyer):
         ({"gpu_specs": {}}, {"/gpu_specs"}),
         ({"ip_address": "10.0.0"}, {"/ip_address"}),
         ({"ip_address": 7}, {"/ip_address"}),
+        ({"ip_address": "fe80::1%" + "x" * 50}, {"/ip_address"}),
         ({"hostname": ""}, {"/hostname"}),
         ({"hostname": "a\u0000b"}, {"/hostname"}),
         ({"gpu_specs": [{"model": "H100"}]},
@@ -242,3 +245,49 @@ async def test_long_values_are_told_in_short(buyer):
     assert len(json.dumps(reply.body)) < 2_000
     big = await buyer("POST", "/orders", raw("quantity", "9" * 4_000))
     assert len(json.dumps(big.body)) < 2_000
+
+
+async def test_details_are_bounded(seller):
+    long = {"kyc": "x" * MAX_DETAILS}
+    body = {"name": "a", "company": "b", "kyc_data": long}
+    assert set((await seller("POST", "/providers", body)).wrong) == {"/kyc_data"}
+    path = "/providers/00000000-0000-4000-8000-000000000000/clusters"
+    body = {"name": "a", "region": "us-west-2", "specs": long}
+    assert set((await seller("POST", path, body)).wrong) == {"/specs"}
+
+
+async def test_lists_of_words_are_bounded(buyer):
+    body = {"name": "a", "roles": ["consumer"] * 17, "scopes": ["orders:read"] * 17}
+    assert set((await buyer("POST", "/auth/api-keys", body)).wrong) == {"/roles", "/scopes"}
+
+
+async def test_a_key_that_is_too_long_is_none(buyer):
+    buyer.key = "x" * 100_000
+    reply = await buyer("GET", "/auth/me")
+    assert (reply.status, reply.body["code"]) == (401, "UNAUTHORIZED")
+    assert "at most 256 characters" in reply.body["detail"]
+
+
+def _unbounded(schema, where=""):
+    """Every place of a schema where a client may send a string of any length."""
+    for name, each in schema.get("properties", {}).items():
+        yield from _unbounded(each, f"{where}/{name}")
+    inner = [*schema.get("anyOf", ()), *([schema["items"]] if "items" in schema else ())]
+    for each in inner:
+        yield from _unbounded(each, where)
+    is_bounded = {"maxLength", "enum", "const", "format", "anyOf"} & schema.keys()
+    if schema.get("type") == "string" and not is_bounded and schema.get("pattern") not in _USD:
+        yield where
+
+
+def test_every_string_of_a_body_or_query_has_a_bound():
+    models = {each.body for each in ENDPOINTS if each.body} | {each.query for each in ENDPOINTS}
+    schemas = [model.model_json_schema() for model in models]
+    inner = [each for schema in schemas for each in schema.get("$defs", {}).values()]
+    found = {
+        f"{schema['title']}{where}" for schema in schemas + inner for where in _unbounded(schema)
+    }
+    assert found == set()
+
+
+_USD = [rf"^(0|[1-9][0-9]{{0,{digits}}})(\.[0-9]{{1,4}})?$" for digits in (3, 9)]

@@ -10,7 +10,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from query_api import auth
-from query_api.adapters import kafka, redis, redis_pipe
+from query_api.adapters import clickhouse, kafka, postgres, redis, redis_pipe
 from query_api.app import create_app
 from query_api.bootstrap import open_ports
 from query_api.commands.accounts import new_account
@@ -297,6 +297,51 @@ async def test_servers_that_are_away_are_told_by_name(market, unused_tcp_port):
         assert health.body["status"] == "degraded"
         away = {name for name, state in health.body["dependencies"].items() if state != "connected"}
         assert away == {"redis", "clickhouse", "market_data", "postgres"}
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(600)
+async def test_a_query_that_takes_too_long_is_told_as_unavailable(market, monkeypatch):
+    monkeypatch.setitem(clickhouse._SETTINGS, "max_execution_time", "1")
+    monkeypatch.setattr(postgres, "QUERY_SECONDS", 0.2)
+    async with open_ports(market) as ports:
+        started = time.monotonic()
+        with pytest.raises(Unavailable, match="clickhouse"):
+            await ports.history._rows("SELECT sum(number) AS n FROM numbers(1000000000000)", {})
+        with pytest.raises(Unavailable, match="postgres"):
+            await ports.keys._row("SELECT pg_sleep(30)")
+        assert time.monotonic() - started < 5
+        assert await ports.history.trades_count("MI300X.reserved") == 0
+        assert await ports.keys._row("SELECT 1 AS one") == {"one": 1}
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(600)
+async def test_orders_and_outcomes_are_heard_by_followers_that_slept(market, monkeypatch):
+    monkeypatch.setattr(kafka, "QUIET_SECONDS", 0.5)
+    async with open_ports(market) as ports:
+        buyer = await Somewhere(ports).caller("consumer")
+        bid = {**BID, "gpu_type": "G2", "price": 1}
+        for _ in range(5):
+            await asyncio.sleep(1.0)
+            assert not ports.facts.source._is_awake
+            placed = await buyer("POST", "/orders", bid)
+            assert placed.status == 202
+            path = f"/orders/{placed.body['order_id']}"
+            assert (await buyer("DELETE", path)).status == 200
+        told: list[str] = []
+        while not ports.samples.listen("x", lambda: told.append("x")):
+            await asyncio.sleep(0.01)
+        ports.samples.ignore("x")
+        ports.backlog._until_sample = 0
+        placed = await buyer("POST", "/orders", bid)
+        assert len(ports.backlog._listening) == 1
+
+        async def waiting():
+            return len(ports.backlog._listening), bool(ports.backlog._heard)
+
+        await eventually(waiting, (0, True))
+        await buyer("DELETE", f"/orders/{placed.body['order_id']}")
 
 
 @pytest.mark.stack

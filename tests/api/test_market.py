@@ -160,3 +160,26 @@ async def test_the_page_of_documentation_needs_nobody_else(buyer):
     assert "openapi.json" in page
     assert "http://" not in page
     assert "https://" not in page
+
+
+async def test_snapshots_are_asked_for_and_listed_by_an_administrator(admin, buyer):
+    await buyer("POST", "/orders", BID)
+    await buyer("POST", "/orders", {**BID, "gpu_type": "A10"})
+    assert (await admin("GET", "/market/snapshots")).body["items"] == []
+    one = await admin("POST", "/market/snapshots", {"book_id": "H100.ondemand"})
+    assert one.status == 202
+    assert [each["book_id"] for each in one.body["items"]] == ["H100.ondemand"]
+    every = await admin("POST", "/market/snapshots", {})
+    assert [each["book_id"] for each in every.body["items"]] == ["H100.ondemand", "A10.ondemand"]
+    page = (await admin("GET", "/market/snapshots", limit=1)).body
+    (first,) = page["items"]
+    assert (page["total"], first["book_id"], first["resting"]) == (2, "A10.ondemand", 1)
+    assert first["written_at"] >= every.body["asked_at"]
+    rest = (await admin("GET", "/market/snapshots", cursor=page["next_cursor"])).body
+    assert [each["book_id"] for each in rest["items"]] == ["H100.ondemand"]
+    assert rest["next_cursor"] is None
+    nothing = await admin("POST", "/market/snapshots", {"book_id": "L4.spot"})
+    assert (nothing.status, nothing.body["items"]) == (202, [])
+    for book_id in ("H99.spot", 7):
+        reply = await admin("POST", "/market/snapshots", {"book_id": book_id})
+        assert set(reply.wrong) == {"/book_id"}

@@ -270,6 +270,14 @@ async def test_shed_orders_are_told_so_and_never_reach_the_log(world, buyer, mon
     assert (await buyer("POST", "/orders", BID)).status == 202
 
 
+async def test_orders_told_again_take_no_place_behind_the_log(world, buyer):
+    key = {"Idempotency-Key": "same"}
+    replies = [await buyer("POST", "/orders", BID, headers=key) for _ in range(50)]
+    assert {reply.status for reply in replies} == {202}
+    assert len(world.market.log) == 51
+    assert world.ports.backlog.waiting <= 1
+
+
 async def test_a_shed_order_costs_no_look_at_key_or_body(world, buyer, monkeypatch):
     monkeypatch.setattr(world.ports.room, "is_full", lambda: True)
     buyer.key = "nobody's"

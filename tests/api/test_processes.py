@@ -129,6 +129,19 @@ class SlowLog:
         asyncio.get_running_loop().call_later(0.01, appended.set_result, None)
 
 
+async def test_the_relay_connects_again_when_its_database_comes_back(monkeypatch):
+    failures = iter([OSError("away"), asyncpg.CannotConnectNowError("starting up")])
+
+    async def connect(dsn, timeout):
+        raise next(failures, asyncio.CancelledError())
+
+    monkeypatch.setattr(relay, "AWAY_SECONDS", 0.0)
+    monkeypatch.setattr(relay.asyncpg, "connect", connect)
+    with pytest.raises(asyncio.CancelledError):
+        await relay.run("postgresql:///nowhere", SlowLog())
+    assert next(failures, None) is None
+
+
 @pytest.fixture
 async def database(market: Settings):
     """An empty database of its own on the running market's server."""

@@ -4,14 +4,18 @@
     python -m tests.bench.latency --rates 500,1000,1500,2000 --seconds 20 --write PAGE
 
 Open loop: every order has a time at which it is due, and all latencies count from there, so that a
-stall shows in each order that it delayed. Each order is a bid for one GPU that meets a listed ask
-at once; the asks, one for each node and each at a price of its own, are listed before. The trade
-counts as made when a consumer of orders.matched in another process has it.
+stall shows in each order that it delayed. A bid is for one GPU and meets a listed ask at once; asks
+enough for all bids, one for each node and each at a price of its own, are listed before. With
+`--asks 0.5` every second order is an ask for one GPU that rests behind those: a market in which
+supply comes as fast as demand, so that two orders make one trade; with `--asks 0`, the default,
+every order trades. The trade counts as made when a consumer of orders.matched in another process
+has it.
 """
 
 import argparse
 import asyncio
 import json
+import math
 import multiprocessing
 import platform
 import secrets
@@ -28,6 +32,7 @@ import psutil
 import uvloop
 
 import stack
+from cli import clickhouse
 from cli.client import Client
 from cli.commands.node import node_body
 from cli.demo.progress import percentile
@@ -48,6 +53,7 @@ CONNECTIONS = 64
 FIRST_ASK_MICROS = 100_000
 BID_MICROS = 2_000_000
 TRADE_SECONDS = 15.0
+VIEW_SECONDS = 60.0
 START, END = "<!-- bench-latency:start -->", "<!-- bench-latency:end -->"
 
 
@@ -64,6 +70,8 @@ class Result:
     """The figures of one rate; latencies in ms."""
 
     rate: int
+    asks: float
+    """Share of the orders that were asks and had to rest."""
     seconds: float
     sent: int
     accepted: int
@@ -106,7 +114,7 @@ async def measure(opened: Session, options: argparse.Namespace) -> list[Result]:
     rates = [int(rate) for rate in options.rates.split(",")] if options.rates else [options.rate]
     needed = int(sum(rates) * options.seconds + rates[0] * options.warm_up)
     pool = await open_pool(opened.url(), CONNECTIONS)
-    market = Market(opened, pool, options.gpus_per_node)
+    market = Market(opened, pool, options.gpus_per_node, options.asks)
     try:
         await market.prepare(needed)
         if options.warm_up:
@@ -118,11 +126,14 @@ async def measure(opened: Session, options: argparse.Namespace) -> list[Result]:
 
 @dataclass(slots=True)
 class Phase:
-    """One rate for so long, and what became of its bids."""
+    """One rate for so long, and what became of its orders."""
 
     rate: int
+    asks: float
+    """Share of the orders that are asks."""
     seconds: float
     bid_ids: Sequence[str]
+    """Of each order; empty for an ask."""
     outcomes: Sequence[Outcome]
     cpu_percent: dict[str, float]
     accepted: dict[str, Outcome] = field(init=False)
@@ -131,16 +142,22 @@ class Phase:
 
     def __post_init__(self) -> None:
         sent = zip(self.bid_ids, self.outcomes, strict=True)
-        self.accepted = {bid: each for bid, each in sent if 200 <= each.status < 300}
+        self.accepted = {bid: each for bid, each in sent if bid and _is_accepted(each)}
+
+    @property
+    def accepted_asks(self) -> int:
+        """How many asks are in the log."""
+        return sum(map(_is_accepted, self.outcomes)) - len(self.accepted)
 
     def told(self) -> Result:
         """Its figures."""
+        trades_ms = [(at - self.accepted[bid].due) * 1000 for bid, at in self.traded_at.items()]
         return result(
             self.rate,
+            self.asks,
             self.seconds,
             self.outcomes,
-            self.accepted,
-            self.traded_at,
+            trades_ms,
             self.fates,
             self.cpu_percent,
         )
@@ -149,30 +166,44 @@ class Phase:
 class Market:
     """The accounts of a run, and what they send."""
 
-    def __init__(self, opened: Session, pool: Pool, gpus_per_node: int) -> None:
+    def __init__(self, opened: Session, pool: Pool, gpus_per_node: int, asks: float) -> None:
         self._opened = opened
         self._url = opened.url()
         self._pool = pool
         self._gpus_per_node = gpus_per_node
+        self._asks = asks
         self._name = secrets.token_hex(3)
         self._buyers: list[Party] = []
+        self._sellers: list[Party] = []
+        self._listed = 0
+        self._told_asks = 0
         self._runs = 0
 
-    async def prepare(self, gpus: int) -> None:
-        """Sellers with nodes and asks for this many GPUs, spread over the books."""
+    async def prepare(self, orders: int) -> None:
+        """Sellers with nodes and asks for the bids among this many orders, spread over the books.
+
+        For the asks among them there are nodes alone.
+        """
         with self._opened.client("admin", "admin") as admin:
-            sellers = [self._open(admin, "provider", number) for number in range(SELLERS)]
+            self._sellers = [self._open(admin, "provider", number) for number in range(SELLERS)]
             self._buyers = [self._open(admin, "consumer", number) for number in range(BUYERS)]
-            clusters = [self._open_cluster(admin, seller) for seller in sellers]
-        count = -(-gpus // self._gpus_per_node)
-        count = -(-count // len(TYPES)) * len(TYPES)
-        _say(f"{count:,} nodes of {self._gpus_per_node} GPUs and as many asks")
-        await self._send([self._node(clusters, number) for number in range(count)], "nodes")
-        await self._send([self._ask(sellers, number) for number in range(count)], "asks")
+            clusters = [self._open_cluster(admin, seller) for seller in self._sellers]
+        listed = self._nodes_for(orders * (1 - self._asks))
+        nodes = listed + self._nodes_for(orders * self._asks)
+        _say(f"{nodes:,} nodes of {self._gpus_per_node} GPUs, {listed:,} of them listed")
+        await self._send([self._node(clusters, number) for number in range(nodes)], "nodes")
+        asks = [self._ask(self._gpus_per_node) for _ in range(listed)]
+        await self._send(asks, "asks")
+        self._told_asks = listed
         await asyncio.sleep(2)
 
+    def _nodes_for(self, gpus: float) -> int:
+        """Nodes with this many GPUs, equally many for each type and seller."""
+        once_round = len(TYPES) * SELLERS
+        return math.ceil(gpus / self._gpus_per_node / once_round) * once_round
+
     async def run(self, rate: int, seconds: float) -> Result:
-        """Bids at this rate for so long, and what became of them."""
+        """Orders at this rate for so long, and what became of them."""
         [result] = await self.run_phases([(rate, seconds)])
         return result.told()
 
@@ -185,17 +216,23 @@ class Market:
         for phase in run:
             phase.traded_at = {key: at for key, at in traded_at.items() if key in phase.accepted}
             phase.fates = self._fates(phase)
+        run[-1].fates["lost"] += await self._lost_asks(sum(phase.accepted_asks for phase in run))
         return run
 
     async def _send_phase(self, rate: int, seconds: float) -> Phase:
         self._runs += 1
-        bids = [self._bid(number) for number in range(int(rate * seconds))]
+        orders = [self._order(number) for number in range(int(rate * seconds))]
         _say(f"{rate} orders/s for {seconds:g} s")
         before, began = cpu_seconds(self._opened.settings), time.monotonic()
-        outcomes = await send_on_schedule(self._pool, [bid for _, bid in bids], rate)
+        outcomes = await send_on_schedule(self._pool, [sent for _, sent in orders], rate)
         after, ended = cpu_seconds(self._opened.settings), time.monotonic()
-        bid_ids = [bid_id for bid_id, _ in bids]
-        return Phase(rate, seconds, bid_ids, outcomes, load(before, after, ended - began))
+        bid_ids = [bid_id for bid_id, _ in orders]
+        cpu_percent = load(before, after, ended - began)
+        return Phase(rate, self._asks, seconds, bid_ids, outcomes, cpu_percent)
+
+    def _order(self, number: int) -> tuple[str, bytes]:
+        """The next order of a run: a bid's id and its request, or an ask's request alone."""
+        return ("", self._ask(1)) if self._is_ask(number) else self._bid(number)
 
     def _open(self, admin: Client, role: str, number: int) -> Party:
         name = f"bench {self._name} {role} {number}"
@@ -225,17 +262,24 @@ class Market:
         )
         return request(self._url, seller.key, "POST", f"/clusters/{cluster}/nodes", body)
 
-    def _ask(self, sellers: Sequence[Party], number: int) -> bytes:
+    def _ask(self, gpus: int) -> bytes:
+        """The next ask: round the types, then the sellers, each dearer than those before."""
+        number, self._listed = self._listed, self._listed + 1
         body = {
             "type": "ask",
             "gpu_type": TYPES[number % len(TYPES)],
             "product": PRODUCT,
-            "quantity": self._gpus_per_node,
+            "quantity": gpus,
             "price": limit_usd(FIRST_ASK_MICROS + number // len(TYPES) * 100),
             "duration_hours": 24,
             "region": REGION,
         }
-        return request(self._url, sellers[_seller(number)].key, "POST", "/orders", body)
+        return request(self._url, self._sellers[_seller(number)].key, "POST", "/orders", body)
+
+    def _is_ask(self, number: int) -> bool:
+        """Whole rounds of types, spread evenly."""
+        rounds = number // len(TYPES)
+        return int((rounds + 1) * self._asks) > int(rounds * self._asks)
 
     def _bid(self, number: int) -> tuple[str, bytes]:
         """A bid's id, which follows from its key (market-rules.md O2), and its request."""
@@ -265,6 +309,18 @@ class Market:
         if bad is not None:
             raise SystemExit(f"preparing {what} failed: {bad.status} {bad.body.decode()}")
 
+    async def _lost_asks(self, accepted: int) -> int:
+        """How many accepted asks of the last run no book has told of, given time."""
+        self._told_asks += accepted
+        sellers = ", ".join(f"'{seller.account_id}'" for seller in self._sellers)
+        sql = f"SELECT uniqExact(order_id) AS n FROM orders_created WHERE account_id IN ({sellers})"
+        deadline = time.monotonic() + VIEW_SECONDS
+        while True:
+            missing = self._told_asks - int(clickhouse.rows(self._opened, sql)[0]["n"])
+            if missing <= 0 or time.monotonic() > deadline:
+                return missing
+            await asyncio.sleep(1)
+
     def _fates(self, phase: Phase) -> Counter[str]:
         """What the API says of accepted orders whose trade was not seen."""
         return Counter(
@@ -285,37 +341,32 @@ class Market:
 
 def result(
     rate: int,
+    asks: float,
     seconds: float,
     outcomes: Sequence[Outcome],
-    accepted: dict[str, Outcome],
-    traded_at: dict[str, float],
+    trades_ms: Sequence[float],
     fates: Counter[str],
     cpu_percent: dict[str, float],
 ) -> Result:
     """The figures of one run; every latency counts from when the order was due."""
-    api_ms = [(outcome.done - outcome.due) * 1000 for outcome in accepted.values()]
-    trade_ms = [
-        (traded_at[bid_id] - outcome.due) * 1000
-        for bid_id, outcome in accepted.items()
-        if bid_id in traded_at
-    ]
-    errors = Counter(
-        str(each.status or "no answer") for each in outcomes if not 200 <= each.status < 300
-    )
+    accepted = [each for each in outcomes if _is_accepted(each)]
+    refused = [each for each in outcomes if not _is_accepted(each)]
+    api_ms = [(each.done - each.due) * 1000 for each in accepted]
     return Result(
         rate=rate,
+        asks=asks,
         seconds=seconds,
         sent=len(outcomes),
         accepted=len(accepted),
-        errors=dict(errors),
+        errors=dict(Counter(str(each.status or "no answer") for each in refused)),
         api_p50=percentile(api_ms, 50),
         api_p95=percentile(api_ms, 95),
         api_p99=percentile(api_ms, 99),
-        trades=len(trade_ms),
-        trade_p50=percentile(trade_ms, 50),
-        trade_p95=percentile(trade_ms, 95),
-        trade_p99=percentile(trade_ms, 99),
-        trade_max=max(trade_ms, default=0.0),
+        trades=len(trades_ms),
+        trade_p50=percentile(trades_ms, 50),
+        trade_p95=percentile(trades_ms, 95),
+        trade_p99=percentile(trades_ms, 99),
+        trade_max=max(trades_ms, default=0.0),
         resting=fates["resting"],
         lost=fates["lost"],
         send_lag_p99=percentile([(each.sent - each.due) * 1000 for each in outcomes], 99),
@@ -328,9 +379,9 @@ def report(results: Sequence[Result]) -> str:
     lines = [
         machine(),
         "",
-        "| orders/s | s | order to trade p50 | p95 | p99 | max | API p50 | p95 | p99"
+        "| orders/s | asks | s | order to trade p50 | p95 | p99 | max | API p50 | p95 | p99"
         " | sent | traded | errors | lost |",
-        "|---:" * 13 + "|",
+        "|---:" * 14 + "|",
     ]
     lines += [_line(each) for each in results]
     lines += ["", "Latencies in ms, from when the order was due. CPU, per cent of one core:", ""]
@@ -338,12 +389,17 @@ def report(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def write(path: Path, text: str, marks: tuple[str, str] = (START, END)) -> None:
-    """Put the figures between the markers of a page, or at its end."""
-    start, end = marks
+def write(
+    path: Path,
+    text: str,
+    markers: tuple[str, str] = (START, END),
+    title: str = "Order to trade",
+) -> None:
+    """Put the figures between the markers of a page, or at its end under a title."""
+    start, end = markers
     page = path.read_text() if path.exists() else "# Performance\n"
     if start not in page:
-        page += f"\n## Order to trade\n\n{start}\n{end}\n"
+        page += f"\n## {title}\n\n{start}\n{end}\n"
     head, _, rest = page.partition(start)
     _, _, tail = rest.partition(end)
     path.write_text(f"{head}{start}\n{text}\n{end}{tail}")
@@ -416,6 +472,10 @@ async def _traded(
     return {bid_id: at for bid_id, at in seen.items() if bid_id in wanted}
 
 
+def _is_accepted(outcome: Outcome) -> bool:
+    return 200 <= outcome.status < 300
+
+
 def _seller(number: int) -> int:
     """Which seller owns this node: every seller sells every type."""
     return number // len(TYPES) % SELLERS
@@ -440,6 +500,7 @@ def _family_seconds(pid: int) -> float:
 def _line(each: Result) -> str:
     cells = (
         f"{each.rate:,}",
+        f"{each.asks:.0%}",
         f"{each.seconds:g}",
         *(f"{ms:.1f}" for ms in (each.trade_p50, each.trade_p95, each.trade_p99, each.trade_max)),
         *(f"{ms:.1f}" for ms in (each.api_p50, each.api_p95, each.api_p99)),
@@ -473,6 +534,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rates", default="", help="several, such as 500,1000,1500,2000")
     parser.add_argument("--seconds", type=float, default=60, help="how long, each rate")
     parser.add_argument("--warm-up", type=float, default=10, help="seconds before, not measured")
+    parser.add_argument("--asks", type=float, default=0, help="share of orders that list capacity")
     parser.add_argument("--gpus-per-node", type=int, default=8)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--write", type=Path, help="page whose marked section to renew")

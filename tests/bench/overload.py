@@ -19,13 +19,17 @@ from cli.demo.progress import percentile
 from cli.log import located
 from cli.session import Session
 from schemas.settings import from_environment
-from tests.bench.latency import CONNECTIONS, Market, Phase, machine, write
+from tests.bench.latency import Market, Phase, machine, write
 from tests.bench.wire import open_pool
 
 MARKS = ("<!-- bench-overload:start -->", "<!-- bench-overload:end -->")
+CONNECTIONS = 512
+"""Enough that an answer is never waited for only because all connections wait for theirs."""
 USUAL = (500, 10.0)
 """Rate and seconds of the warm-up."""
 AFTER = (20, 30.0)
+MOST_TAKEN = 1_500
+"""Orders a second for which GPUs are listed: more than this machine ever takes."""
 NORMAL_MS = 200.0
 """Order to trade of a market that is well again."""
 BOUND_MS, BOUND_SECONDS = 500.0, 30.0
@@ -59,9 +63,10 @@ def main() -> None:
 async def measure(opened: Session, options: argparse.Namespace) -> list[Phase]:
     """The overload and the time after it, on a warm market."""
     pool = await open_pool(opened.url(), options.connections)
-    market = Market(opened, pool, gpus_per_node=64)
+    market = Market(opened, pool, gpus_per_node=64, asks=0)
     try:
-        sent = options.rate * options.seconds + USUAL[0] * USUAL[1] + AFTER[0] * AFTER[1]
+        taken = min(options.rate, MOST_TAKEN)
+        sent = taken * options.seconds + USUAL[0] * USUAL[1] + AFTER[0] * AFTER[1]
         await market.prepare(int(sent))
         await market.run(*USUAL)
         return await market.run_phases([(options.rate, options.seconds), AFTER])

@@ -17,8 +17,7 @@ OUTCOMES = [
 
 
 def test_latencies_count_from_when_an_order_was_due() -> None:
-    accepted = {"a": OUTCOMES[0], "b": OUTCOMES[1]}
-    told = result(2, 2.0, OUTCOMES, accepted, {"b": 2.6}, Counter(lost=1), {})
+    told = result(2, 0, 2.0, OUTCOMES, [600.0], Counter(lost=1), {})
     assert (told.sent, told.accepted, told.trades, told.lost) == (4, 2, 1, 1)
     assert told.errors == {"503": 1, "no answer": 1}
     assert (told.api_p50, told.api_p99) == pytest.approx((20, 510))
@@ -46,9 +45,9 @@ def test_a_page_without_markers_gets_them(tmp_path: Path) -> None:
 
 
 def test_the_report_has_a_line_a_rate() -> None:
-    each = result(1000, 60.0, OUTCOMES, {"a": OUTCOMES[0]}, {"a": 1.01}, Counter(), {"api": 44.4})
+    each = result(1000, 0.5, 60.0, OUTCOMES, [10.0], Counter(), {"api": 44.4})
     lines = report([each, each]).splitlines()
-    assert sum(line.startswith("| 1,000 | 60 | 10.0 |") for line in lines) == 2
+    assert sum(line.startswith("| 1,000 | 50% | 60 | 10.0 |") for line in lines) == 2
     assert "- 1000/s: api 44" in lines
 
 

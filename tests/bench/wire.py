@@ -8,7 +8,8 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
@@ -17,6 +18,11 @@ import httptools
 
 DRAIN_SECONDS = 180.0
 """How long answers may take that were still on their way when the last order was due."""
+RECONNECT_SECONDS = 0.2
+
+
+def nothing() -> None:
+    """What follows an answer that nobody waits for."""
 
 
 @dataclass(slots=True)
@@ -29,6 +35,8 @@ class Outcome:
     status: int = 0
     """0 when no answer came."""
     body: bytes = b""
+    on_done: Callable[[], None] = nothing
+    """Called when the answer is there, or none will come."""
 
 
 class Connection(asyncio.Protocol):
@@ -69,12 +77,14 @@ class Connection(asyncio.Protocol):
         self._body.clear()
         self._parser = httptools.HttpResponseParser(self)
         self._pool.finished(self)
+        outcome.on_done()
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self._outcome is not None:
-            self._outcome.done = time.monotonic()
-            self._outcome = None
+        outcome, self._outcome = self._outcome, None
         self._pool.lost(self)
+        if outcome is not None:
+            outcome.done = time.monotonic()
+            outcome.on_done()
 
 
 @dataclass
@@ -120,6 +130,14 @@ class Pool:
             self._settle()
         asyncio.get_running_loop().create_task(self._replace())
 
+    def forget(self, outcome: Outcome) -> None:
+        """Send it no more, if it still waits for a connection."""
+        for waiting in self.waiting:
+            if waiting[1] is outcome:
+                self.waiting.remove(waiting)
+                self._settle()
+                return
+
     def close(self) -> None:
         every, self.every = self.every, set()
         for connection in every:
@@ -143,7 +161,13 @@ class Pool:
         return connection
 
     async def _replace(self) -> None:
-        connection = await self._connect()
+        """Connect anew, again and again while the server is away."""
+        connection = None
+        while connection is None:
+            with suppress(OSError):
+                connection = await self._connect()
+            if connection is None:
+                await asyncio.sleep(RECONNECT_SECONDS)
         if self.waiting:
             self.free.remove(connection)
             connection.send(*self.waiting.popleft())
@@ -179,7 +203,7 @@ async def send_all(pool: Pool, requests: Sequence[bytes], seconds: float = 300.0
         for index in left:
             pool.submit(requests[index], outcomes[index])
         await pool.drained(seconds)
-        left = [index for index in left if outcomes[index].status == 429]
+        left = [index for index in left if outcomes[index].status in (429, 503)]
         await asyncio.sleep(0.2 if left else 0)
     return outcomes
 

@@ -112,7 +112,7 @@ def test_sql_without_clickhouse_ends_with_3(run: Run, fake: Fake) -> None:
 
 def test_status_where_no_market_ever_was(run: Run) -> None:
     assert "gpubroker up" in run("status").out
-    assert run("status", "--json").json == {"items": [], "memory_bytes": 0}
+    assert run("status", "--json").json == {"items": [], "memory_bytes": 0, "message": ""}
 
 
 def test_logs_of_an_unknown_server_end_with_3(run: Run) -> None:

@@ -21,6 +21,13 @@ def test_command_topics_are_stamped_by_the_broker() -> None:
     assert stamped == {names.ACCOUNTS_COMMANDS, names.BOOKS_COMMANDS}
 
 
+def test_a_books_facts_and_snapshots_are_in_partitions_like_its_log() -> None:
+    """A replay reads one partition of each topic."""
+    topics = contract.topics()
+    by_book = {each.partitions for each in topics.values() if "book_id" in each.key}
+    assert by_book == {topics[names.BOOKS_COMMANDS].partitions}
+
+
 def test_each_record_is_used() -> None:
     used = {topic.record for topic in contract.topics().values()}
     inside = {name for record in used for name in contract.records() if name in str(

@@ -21,6 +21,12 @@ def test_an_unreadable_port_is_named_with_its_value(text: str) -> None:
         Settings({"GPUBROKER_API_PORT": text}).port("API_PORT")
 
 
+@pytest.mark.parametrize("text", ["", "x", "0", "-1", "1.5"])
+def test_a_limit_is_a_number_above_zero(text: str) -> None:
+    with pytest.raises(InvalidSetting, match="GPUBROKER_RATE_KEY_READS must be a whole number ab"):
+        Settings({"GPUBROKER_RATE_KEY_READS": text}).positive("RATE_KEY_READS")
+
+
 def test_a_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPUBROKER_API_PROT", "1")
     with pytest.raises(InvalidSetting, match="GPUBROKER_API_PROT is not a setting"):

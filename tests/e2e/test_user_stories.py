@@ -3,9 +3,6 @@
 The fixture `market` is the settings of a running market: its state folder and addresses.
 """
 
-import json
-import time
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -15,61 +12,15 @@ from typer.testing import CliRunner
 from cli.__main__ import app
 from cli.session import Session
 from schemas.settings import Settings
+from tests.e2e.story import Run, eventually
 
 pytestmark = pytest.mark.stack
 
-SECONDS = 20.0
 HOURLY_VOLUME = (
     "SELECT toStartOfHour(timestamp) as hour, sum(quantity * price) as volume_usd FROM trades"
     " WHERE timestamp >= now() - INTERVAL 24 HOUR GROUP BY hour ORDER BY hour"
 )
 """As the specification has it, to the letter."""
-
-Run = Callable[..., Any]
-
-
-@pytest.fixture
-def run(market: Settings) -> Run:
-    """Runs `gpubroker … --json` and answers what it printed."""
-
-    def invoke(*arguments: str) -> Any:
-        result = CliRunner().invoke(app, [*arguments, "--json"], obj=Session(market))
-        assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
-
-    return invoke
-
-
-def eventually(look: Callable[[], Any], seconds: float = SECONDS) -> Any:
-    """The first answer that is not empty, looked for until a deadline."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it did not come in time"
-        time.sleep(0.1)
-    return found
-
-
-@pytest.fixture
-def region() -> str:
-    return "eu-central-1"
-
-
-@pytest.fixture
-def listed_ask(run: Run, region: str) -> dict[str, Any]:
-    """An ask of the demo provider for 4 of the 8 GPUs of a new node."""
-    provider_id = run("provider", "show")["id"]
-    run("provider", "verify", provider_id)
-    cluster = run("cluster", "create", "story", "--region", region)["cluster_id"]
-    run(
-        *("node", "register", cluster, "--hostname", "story", "--ip", "10.1.2.3"),
-        *("--gpu", "B200", "--count", "8", "--vram", "180"),
-    )
-    ask: dict[str, Any] = run(
-        *("order", "place", "ask", "B200", "--quantity", "4", "--price", "2.40"),
-        *("--duration", "7d", "--region", region),
-    )
-    assert ask["book_seq"] is not None
-    return ask
 
 
 def test_a_bid_against_a_listed_ask_is_a_trade_everywhere(

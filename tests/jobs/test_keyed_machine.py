@@ -1,5 +1,6 @@
 """The shell around a machine, with a small machine of its own and Flink's state as a dict."""
 
+import dataclasses
 import json
 import pickle
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from jobs import admission, matching
 from jobs.keyed_machine import KeyedMachine, MachineJob, Output
 from schemas import codec as codecs
 from schemas import names
+from schemas.codec import SchemaUnavailable
 from tests.builders import command
 from udfs.ids import event_id
 from udfs.machine import Fact, Machine, Outgoing, Rows, Step
@@ -115,18 +117,18 @@ class Flink:
 class Shell:
     """A KeyedMachine as Flink would run it, pickled as Flink pickles it."""
 
-    def __init__(self, flink: Flink, cached_machines: int = 100) -> None:
+    def __init__(self, flink: Flink, cached_rows: int = 100) -> None:
         self.now_ms = NOW_MS
         self.flink = flink
-        pickle.dumps(KeyedMachine(JOB, codecs.offline, max, cached_machines))
-        function = KeyedMachine(JOB, codecs.offline, lambda: self.now_ms, cached_machines)
+        pickle.dumps(KeyedMachine(JOB, codecs.offline, max, cached_rows))
+        function = KeyedMachine(JOB, codecs.offline, lambda: self.now_ms, cached_rows)
         function.open(flink)
         self.function = function
         self.offset = 0
 
     def send(self, value: bytes | None, key: str = BOOK) -> list[tuple[str, str, dict[str, Any]]]:
         self.flink.key = key
-        record = Row(value, NOW_MS - 5, 3, self.offset)
+        record = Row(key, value, NOW_MS - 5, 3, self.offset)
         self.offset += 1
         return read(self.function.process_element(record, self.flink))
 
@@ -235,6 +237,64 @@ def test_when_apply_raises_nothing_is_written_and_the_state_is_loaded_again(
     assert shell.send(tick())[0][2]["book_seq"] == 2
 
 
+@pytest.mark.parametrize("broken", [MemoryError(), SchemaUnavailable("the registry is away")])
+def test_what_is_not_the_records_fault_fails_the_job(
+    shell: Shell, broken: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise broken
+
+    where = "_encoded" if isinstance(broken, MemoryError) else "_decode"
+    monkeypatch.setattr(shell.function, where, fails)
+    with pytest.raises(type(broken)):
+        shell.send(tick())
+
+
+def test_rows_that_cannot_be_loaded_fail_the_job_and_set_no_record_aside() -> None:
+    shell = Shell(Flink({BOOK: {"count": "no JSON"}}))
+    with pytest.raises(json.JSONDecodeError):
+        shell.send(tick())
+    with pytest.raises(json.JSONDecodeError):
+        shell.fire(BOOK, NOW_MS)
+
+
+def test_a_timer_that_fails_is_a_dead_letter_and_the_others_go_on(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.send(tick(str(NOW_MS + 400)))
+    shell.send(tick(str(NOW_MS + 400)), OTHER)
+    shell.now_ms = NOW_MS + 401
+    with monkeypatch.context() as patch:
+        patch.setattr(shell.function, "_tick", lambda _: {"kind": None})
+        ((topic, key, letter),) = shell.fire(BOOK, NOW_MS + 400)
+    assert (topic, key) == (names.DEAD_LETTERS, BOOK)
+    assert letter["reason"].startswith("timer: ")
+    place = (letter["topic"], letter["key"], letter["partition"], letter["offset"])
+    assert place == (names.BOOKS_COMMANDS, BOOK.encode(), -1, -1)
+    assert shell.fire(OTHER, NOW_MS + 400)[0][2]["kind"] == "tick"
+    assert shell.send(tick())[0][2]["book_seq"] == 2
+
+
+def test_a_very_long_key_gives_a_letter_that_fits(shell: Shell) -> None:
+    ((_, _, letter),) = shell.send(b"junk", key="k" * 900_000)
+    assert len(letter["key"]) == 1_024
+    assert "first 1024 of 900000 bytes of the key" in letter["reason"]
+
+
+@pytest.mark.parametrize("job", [admission.JOB, matching.JOB], ids=lambda job: job.name)
+@pytest.mark.parametrize("key", ["junk", "H100.", ".spot", "H100.soon", "H100 .spot", "\ufffd"])
+def test_a_key_that_is_no_machines_id_is_a_dead_letter(job: MachineJob, key: str) -> None:
+    flink = Flink()
+    function = KeyedMachine(job, codecs.offline)
+    function.open(flink)
+    flink.key = key
+    value = CODEC.encoder(job.log)(command("tick"))
+    ((topic, _, letter),) = read(function.process_element(Row(key, value, NOW_MS, 3, 4), flink))
+    assert topic == names.DEAD_LETTERS
+    assert "the key must be" in letter["reason"]
+    assert flink.rows.get(key, {}) == {}
+
+
 def test_a_very_long_record_gives_a_letter_that_fits(shell: Shell) -> None:
     ((_, _, letter),) = shell.send(b"\1" + bytes(1_000_000))
     assert len(letter["value"]) == 524_288
@@ -242,11 +302,32 @@ def test_a_very_long_record_gives_a_letter_that_fits(shell: Shell) -> None:
 
 
 def test_eviction_is_free() -> None:
-    small, large = Shell(Flink(), cached_machines=2), Shell(Flink())
+    small, large = Shell(Flink(), cached_rows=2), Shell(Flink())
     keys = [f"book{number % 5}" for number in range(40)]
     assert [small.send(tick(), key) for key in keys] == [large.send(tick(), key) for key in keys]
     assert small.flink.rows == large.flink.rows
     assert small.flink.state.loads > large.flink.state.loads == 5
+
+
+def test_memory_is_bounded_by_what_machines_hold_not_by_their_number() -> None:
+    flink = Flink()
+    heavy = dataclasses.replace(JOB.machine, weight=lambda state: 10 * state.count + 1)
+    function = KeyedMachine(dataclasses.replace(JOB, machine=heavy), codecs.offline, max, 50)
+    function.open(flink)
+
+    def touch(key: str) -> int:
+        flink.key = key
+        before = flink.state.loads
+        read(function.process_element(Row(key, tick(), NOW_MS, 3, 4), flink))
+        return flink.state.loads - before
+
+    assert [touch(key) for key in ("a", "b", "c", "a")] == [1, 1, 1, 0]
+    assert touch("a") == 0, "31 rows of a, 11 of c: b had to go"
+    assert (touch("c"), touch("b")) == (0, 1)
+    for _ in range(9):
+        touch("d")
+    assert touch("d") == 0, "the machine in use stays, however heavy"
+    assert touch("a") == 1
 
 
 def test_b3_the_timer_is_set_for_what_is_due(shell: Shell) -> None:

@@ -29,6 +29,14 @@ def test_every_command_is_there(name: str) -> None:
     assert callable(_command(name))
 
 
+def test_only_what_is_known_can_be_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["submit", "--accept", "loss"])
+    assert "invalid choice: 'loss' (choose from 'code', 'log')" in capsys.readouterr().err
+    assert main(["submit", "--accept", "code", "--accept", "log"]) == 1
+    assert "is not set" in capsys.readouterr().err
+
+
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["fly"])

@@ -1,21 +1,21 @@
 """The follower and its HTTP service, without a broker."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import pytest
 from starlette.testclient import TestClient
 
-from jobs.market_data import Follower, application
-from schemas import codec as codecs
+from jobs.follower import Follower
+from jobs.market_data import application
 from schemas.names import BOOKS_COMMANDS
 from tests.builders import ALICE, BOB, BOOK, ask, bid, cancel, command
+from tests.jobs.log_builders import CODEC, ENCODE, Message, messages
+from tests.udfs.snapshot_builders import head
 from udfs.matching import MACHINE
 from udfs.replay import replay_book
+from udfs.snapshot import cut
 
-CODEC = codecs.offline()
-ENCODE = CODEC.encoder(BOOKS_COMMANDS)
 OTHER = "T4.spot"
 COMMANDS = [
     ask(BOB, "a1", 4, 2_000_000),
@@ -28,31 +28,6 @@ COMMANDS = [
 
 
 @dataclass
-class Message:
-    """A record as confluent_kafka hands it out."""
-
-    record: bytes | None
-    log_offset: int
-    record_key: str = BOOK
-    log_partition: int = 1
-
-    def value(self) -> bytes | None:
-        return self.record
-
-    def key(self) -> bytes:
-        return self.record_key.encode()
-
-    def partition(self) -> int:
-        return self.log_partition
-
-    def offset(self) -> int:
-        return self.log_offset
-
-    def timestamp(self) -> tuple[int, int]:
-        return 2, 1_000 + self.log_offset
-
-
-@dataclass
 class Tail:
     """How far the follower is."""
 
@@ -61,8 +36,16 @@ class Tail:
     lag_records: int = 0
 
 
-def messages(*commands: Any, key: str = BOOK) -> list[Message]:
-    return [Message(ENCODE(each), offset, key) for offset, each in enumerate(commands)]
+@dataclass
+class Writer:
+    """Remembers what it was asked for."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def ask(self, book_ids: Iterable[str]) -> dict[str, str]:
+        ids = {book_id: f"next of {book_id}" for book_id in book_ids}
+        self.asked += ids
+        return ids
 
 
 @pytest.fixture
@@ -71,10 +54,15 @@ def follower() -> Follower:
 
 
 @pytest.fixture
-def client(follower: Follower) -> Iterator[TestClient]:
+def writer() -> Writer:
+    return Writer()
+
+
+@pytest.fixture
+def client(follower: Follower, writer: Writer) -> Iterator[TestClient]:
     for message in messages(*COMMANDS):
         assert follower.apply(message)
-    with TestClient(application(follower, Tail())) as client:
+    with TestClient(application(follower, Tail(), writer)) as client:
         yield client
 
 
@@ -151,7 +139,7 @@ def test_a_preview_tells_the_books_refusal(client: TestClient) -> None:
 
 def test_health_is_503_until_caught_up(follower: Follower) -> None:
     tail = Tail(is_caught_up=False, lag_records=9)
-    client = TestClient(application(follower, tail))
+    client = TestClient(application(follower, tail, Writer()))
     assert client.get("/health").status_code == 503
     tail.is_caught_up = True
     assert client.get("/health").json() == {"status": "healthy", "lag_records": 9, "books": 0}
@@ -184,3 +172,32 @@ def test_a_second_reading_leaves_other_partitions_alone(follower: Follower) -> N
     follower.apply(kept)
     follower.apply(Message(ENCODE(command("no_such_kind")), 0))
     assert [book.book_id for book in follower.books()] == [OTHER]
+
+
+def test_a_record_that_the_job_sets_aside_changes_no_book(follower: Follower) -> None:
+    (good,) = messages(COMMANDS[0])
+    assert follower.apply(good)
+    before = follower.book(BOOK).state_hash()
+    poison = [b"junk", None, ENCODE(ask(BOB, "a3", -4, 2_000_000)), ENCODE(COMMANDS[1])]
+    keys = [BOOK, BOOK, BOOK, "no book"]
+    for offset, (value, key) in enumerate(zip(poison, keys, strict=True), 1):
+        assert follower.apply(Message(value, offset, key))
+    assert follower.book(BOOK).state_hash() == before
+    assert [book.book_id for book in follower.books()] == [BOOK]
+
+
+def test_one_book_or_each_can_be_asked_for_a_snapshot(client: TestClient, writer: Writer) -> None:
+    answer = client.post("/snapshots", json={"book_id": BOOK})
+    asked = [{"book_id": BOOK, "snapshot_id": f"next of {BOOK}"}]
+    assert (answer.status_code, answer.json()["snapshots"]) == (202, asked)
+    assert client.post("/snapshots", json={}).json()["snapshots"] == asked
+    assert client.post("/snapshots", json={"book_id": OTHER}).json()["snapshots"] == []
+    assert writer.asked == [BOOK, BOOK]
+
+
+def test_the_newest_snapshot_of_each_book_is_told(client: TestClient, follower: Follower) -> None:
+    assert client.get("/snapshots").json() == {"snapshots": []}
+    follower.partitions[1].snapshots[BOOK] = head(follower.book(BOOK), cut({"book": "[1]"}))
+    (told,) = client.get("/snapshots").json()["snapshots"]
+    assert (told["book_id"], told["offset"], told["books"]) == (BOOK, 7, [BOOK])
+    assert told["book_seq"] == follower.book(BOOK).seq

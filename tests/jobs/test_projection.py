@@ -152,6 +152,15 @@ def test_an_unreadable_record_is_a_dead_letter_before_its_offset_is_committed() 
     }
 
 
+def test_a_fact_out_of_bounds_is_a_dead_letter_and_its_neighbours_are_written() -> None:
+    late = CODEC.encoder(TOPIC)({**STATUS, "occurred_at_ms": 2**62})
+    (_, letter), *rest = Log([status(1), late, status(-3), None, status(5)]).run()[1:]
+    assert "occurred_at_ms must be a whole number" in letter["reason"]
+    reasons = [event[1]["reason"] for event in rest if isinstance(event, tuple)]
+    assert [reason.split()[0] for reason in reasons] == ["book_seq", "no"]
+    assert [event for event in rest if isinstance(event, list)] == [[1], [5]]
+
+
 def test_clickhouse_gets_one_insert_a_table() -> None:
     inserted: list[Any] = []
 

@@ -7,19 +7,32 @@ from pathlib import Path
 import pytest
 
 from jobs import saved_state
-from jobs.saved_state import MAGIC, METADATA, NotAFolder, OtherCode, code_version, newest
+from jobs.saved_state import METADATA, NotAFolder, OtherCode, SavedState, Torn, code_version
 
 
-def write(folder: Path, written_at: int, content: bytes = MAGIC + b"rest") -> Path:
+def read(folder: Path) -> dict[int, int]:
+    """A reader to which only `whole` metadata is whole; the log goes on at 7."""
+    metadata = folder / METADATA
+    if not metadata.exists() or metadata.read_text() != "whole":
+        raise Torn("cut off")
+    return {0: 7}
+
+
+def newest(job: str, base: str, resume: Path, *, accept_code: bool = False) -> SavedState | None:
+    return saved_state.newest(job, base, resume, read, accept_code=accept_code)
+
+
+def write(folder: Path, written_at: int, content: str = "whole") -> Path:
     folder.mkdir(parents=True)
-    (folder / METADATA).write_bytes(content)
+    (folder / METADATA).write_text(content)
     os.utime(folder / METADATA, (written_at, written_at))
     return folder
 
 
 def checkpoint(base: Path, number: int, written_at: int, **kwargs: str) -> Path:
     code = kwargs.get("code", code_version())
-    return write(base / "matching" / code / "0a1b" / f"chk-{number}", written_at)
+    content = kwargs.get("content", "whole")
+    return write(base / "matching" / code / "0a1b" / f"chk-{number}", written_at, content)
 
 
 @pytest.fixture
@@ -31,16 +44,30 @@ def test_a_new_job_starts_from_nothing(tmp_path: Path, resume: Path) -> None:
     assert newest("matching", tmp_path.as_uri(), resume) is None
 
 
-def test_the_newest_readable_checkpoint_wins(tmp_path: Path, resume: Path) -> None:
+def test_the_newest_checkpoint_wins(tmp_path: Path, resume: Path) -> None:
     checkpoint(tmp_path, 8, 100)
     expected = checkpoint(tmp_path, 9, 200)
-    write(tmp_path / "matching" / code_version() / "0a1b" / "chk-10", 300, b"")
-    write(tmp_path / "matching" / code_version() / "0a1b" / "chk-11", 400, b"cut off")
     write(tmp_path / "admission" / code_version() / "0a1b" / "chk-12", 500)
     state = newest("matching", tmp_path.as_uri(), resume)
     assert state
-    assert state.folder == expected
+    assert (state.folder, state.offsets) == (expected, {0: 7})
     assert state.uri == expected.as_uri()
+
+
+def test_torn_ones_are_named_and_the_one_before_them_is_used(
+    tmp_path: Path, resume: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = checkpoint(tmp_path, 9, 200)
+    torn = checkpoint(tmp_path, 10, 300, content="wh")
+    savepoint = write(tmp_path / "savepoints" / "savepoint-1", 400, "")
+    saved_state.write_resume(resume, {"matching": savepoint.as_uri()})
+    state = newest("matching", tmp_path.as_uri(), resume)
+    assert state
+    assert state.folder == expected
+    assert [record.getMessage() for record in caplog.records] == [
+        f"matching: {folder} is torn, looking for one before it: cut off"
+        for folder in (savepoint, torn)
+    ]
 
 
 def test_a_savepoint_wins_until_a_newer_checkpoint_stands(tmp_path: Path, resume: Path) -> None:
@@ -56,14 +83,27 @@ def test_a_savepoint_wins_until_a_newer_checkpoint_stands(tmp_path: Path, resume
     assert state.folder == later
 
 
-def test_a_savepoint_that_is_gone_is_passed_over(tmp_path: Path, resume: Path) -> None:
+def test_a_savepoint_that_is_gone_is_named(
+    tmp_path: Path, resume: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     saved_state.write_resume(resume, {"matching": "file:/nowhere/savepoint-1"})
     assert newest("matching", tmp_path.as_uri(), resume) is None
+    assert "/nowhere/savepoint-1 is torn" in caplog.text
+
+
+def test_b2_a_checkpoint_of_other_code_can_be_accepted(
+    tmp_path: Path, resume: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = checkpoint(tmp_path, 8, 100, code="0ther")
+    state = newest("matching", tmp_path.as_uri(), resume, accept_code=True)
+    assert state
+    assert (state.folder, state.code) == (expected, "0ther")
+    assert "written by code 0ther" in caplog.text
 
 
 def test_b2_a_checkpoint_of_other_code_is_refused(tmp_path: Path, resume: Path) -> None:
     checkpoint(tmp_path, 8, 100, code="0ther")
-    with pytest.raises(OtherCode, match="written by code 0ther"):
+    with pytest.raises(OtherCode, match=r"written by code 0ther.*`--accept code`"):
         newest("matching", tmp_path.as_uri(), resume)
 
 

@@ -4,15 +4,11 @@ import pytest
 
 from stack.clickhouse_text import (
     Insert,
-    Refused,
-    check_read,
     is_read,
     is_single,
     output_format,
     split_insert,
 )
-
-TABLE_FUNCTIONS = frozenset({"numbers", "view", "file", "url", "remote", "executable", "eval"})
 
 
 @pytest.mark.parametrize(
@@ -88,48 +84,3 @@ def test_reads_are_told_from_writes() -> None:
     assert is_read(b" /* a */ (SELECT 1) UNION ALL (SELECT 2)")
     assert is_read(b"with x as (select 1) select * from x")
     assert not is_read(b"CREATE TABLE t AS SELECT 1")
-
-
-@pytest.mark.parametrize(
-    "canonical",
-    [
-        "SELECT toStartOfHour(timestamp) AS hour, sum(quantity * price) FROM trades GROUP BY hour",
-        "WITH a AS (SELECT 1) SELECT * FROM a",
-        "SELECT file FROM uploads WHERE kind = 'into outfile file(1)'",
-        "SELECT * FROM view(SELECT number FROM numbers(3))",
-        "SHOW TABLES",
-        "DESCRIBE TABLE t",
-        "EXPLAIN SELECT 1",
-        "EXISTS TABLE t",
-        "SELECT availability(1)",
-    ],
-)
-def test_an_analyst_may_read(canonical: str) -> None:
-    check_read(canonical, TABLE_FUNCTIONS)
-
-
-@pytest.mark.parametrize(
-    ("canonical", "reason"),
-    [
-        ("INSERT INTO t FORMAT Values", "only reading is allowed, not INSERT"),
-        ("DROP TABLE t", "not DROP"),
-        ("KILL QUERY WHERE 1 ASYNC", "not KILL"),
-        ("SET readonly = 0", "not SET"),
-        ("", "not nothing"),
-        ("SELECT 1 INTO OUTFILE '/tmp/x' FORMAT TSV", "INTO OUTFILE"),
-        ("EXPLAIN AST SELECT 1 INTO OUTFILE 'q'", "INTO OUTFILE"),
-        ("SELECT file('/etc/passwd')", "function file"),
-        ("SELECT `file`('/etc/passwd')", "function file"),
-        ("SELECT * APPLY file FROM (SELECT '/etc/passwd' AS x)", "function file"),
-        ("DESCRIBE TABLE file('/etc/passwd')", "function file"),
-        ("SELECT aiGenerate('x')", "function aiGenerate"),
-        ("SELECT * FROM url('http://h/', 'CSV')", "table function url"),
-        ("SELECT * FROM remote('h', t)", "table function remote"),
-        ("SELECT * FROM executable('ls', 'TSV', 'a String')", "table function executable"),
-        ("SELECT * FROM eval('SELECT 1')", "table function eval"),
-        ("EXISTS TABLE `/etc/passwd`", "would be a file"),
-    ],
-)
-def test_an_analyst_is_refused_what_is_not_a_read(canonical: str, reason: str) -> None:
-    with pytest.raises(Refused, match=reason):
-        check_read(canonical, TABLE_FUNCTIONS)

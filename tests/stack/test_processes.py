@@ -38,6 +38,27 @@ def test_another_process_with_the_same_number_is_not_the_one_that_was_seen(outpu
     assert identity.find() is None
 
 
+def test_a_session_of_a_number_that_was_given_away_is_not_touched(output: int) -> None:
+    """After a restart of the machine, a number in an old state file may be anybody's."""
+    process, identity = shell("sleep 300", output)
+    assert processes.family(Identity(identity.pid, identity.born - 60)) == []
+    processes.end([identity], 5)
+    process.wait()
+
+
+def test_a_program_gives_way_with_its_whole_session(output: int) -> None:
+    autogroup = Path("/proc/self/autogroup")
+    if not autogroup.exists():
+        pytest.skip("this kernel has no autogroups")
+    program = Program("p", ("sleep", "300"), environment={"PATH": os.defpath}, niceness=5)
+    process = processes.start(program, output)
+    identity = processes.identify(process.pid)
+    told = Path(f"/proc/{process.pid}/autogroup").read_text()
+    processes.end([identity], 5)
+    process.wait()
+    assert told.split()[-2:] == ["nice", "5"]
+
+
 def test_what_a_dead_leader_left_behind_is_found_and_ended(output: int) -> None:
     process, identity = shell(ORPHANING, output)
     process.wait(5)

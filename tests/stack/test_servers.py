@@ -52,3 +52,12 @@ def test_a_taken_port_is_named_with_its_owner() -> None:
     text = ports.describe_taken("kafka", 28092, me)
     assert text.startswith(f"port 28092 of kafka is taken by process {me.pid} (")
     assert "cannot be seen" in ports.describe_taken("kafka", 28092, None)
+
+
+def test_a_new_taskmanager_finds_nothing_of_one_that_was_killed(tmp_path: Path) -> None:
+    settings = Settings({}).with_values(HOME=str(tmp_path))
+    scratch = flink.home(settings) / "scratch"
+    (scratch / "tm_127.0.0.1:4711-0a1b" / "tmp").mkdir(parents=True)
+    (scratch / "jm_0a1b").mkdir()
+    flink.taskmanager(settings).prepare()
+    assert [left.name for left in scratch.iterdir()] == ["jm_0a1b"]

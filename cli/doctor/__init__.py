@@ -1,0 +1,1 @@
+"""What is wrong with a market, and what to do about it."""

@@ -1,0 +1,47 @@
+"""What user stories share: the command line on a running market, and capacity to buy."""
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.__main__ import app
+from cli.session import Session
+from schemas.settings import Settings
+from tests.e2e.story import Run
+
+
+@pytest.fixture
+def run(market: Settings) -> Run:
+    """Runs `gpubroker … --json` and answers what it printed."""
+
+    def invoke(*arguments: str) -> Any:
+        result = CliRunner().invoke(app, [*arguments, "--json"], obj=Session(market))
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    return invoke
+
+
+@pytest.fixture
+def region() -> str:
+    return "eu-central-1"
+
+
+@pytest.fixture
+def listed_ask(run: Run, region: str) -> dict[str, Any]:
+    """An ask of the demo provider for 4 of the 8 GPUs of a new node."""
+    provider_id = run("provider", "show")["id"]
+    run("provider", "verify", provider_id)
+    cluster = run("cluster", "create", "story", "--region", region)["cluster_id"]
+    run(
+        *("node", "register", cluster, "--hostname", "story", "--ip", "10.1.2.3"),
+        *("--gpu", "B200", "--count", "8", "--vram", "180"),
+    )
+    ask: dict[str, Any] = run(
+        *("order", "place", "ask", "B200", "--quantity", "4", "--price", "2.40"),
+        *("--duration", "7d", "--region", region),
+    )
+    assert ask["book_seq"] is not None
+    return ask
