@@ -311,7 +311,10 @@ class TelemetryBatch(Body):
 
     node_id: Word = Field(description="the node that reports")
     metrics: Annotated[list[Any], Field(min_length=1, max_length=MAX_METRICS)] = Field(
-        description=f"a list of 1 to {MAX_METRICS} readings"
+        description=f"a list of 1 to {MAX_METRICS} readings: of a GPU (gpu_index, timestamp, "
+        "gpu_utilization, memory_utilization, temperature, power_draw, status) or of the node "
+        "itself (timestamp, cpu_utilization, memory_utilization, disk_utilization, "
+        "network_receive_rate, network_send_rate)"
     )
 
 

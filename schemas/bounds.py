@@ -11,7 +11,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, get_args
 
 from schemas import contract
-from schemas.names import CloseReason, Health, Product, RejectCode, SelfTrade, Side, TimeInForce
+from schemas.names import (
+    CloseReason,
+    Health,
+    Product,
+    ReadingStatus,
+    RejectCode,
+    SelfTrade,
+    Side,
+    TimeInForce,
+)
 
 Record = Mapping[str, Any]
 Check = Callable[[Record], None]
@@ -34,6 +43,19 @@ MAX_WORD: Final = 128
 """Characters of an id or a name. A node tells the orders and leases of up to 1,024 GPUs in one
 fact, which must fit into a record of the log."""
 MAX_TEXT: Final = 4_096
+MAX_BYTES_PER_SECOND: Final = 10**12
+
+MEASURED: Final = {
+    "gpu_utilization": (0, 1),
+    "memory_utilization": (0, 1),
+    "temperature": (-50, 150),
+    "power_draw": (0, 5_000),
+    "cpu_utilization": (0, 1),
+    "disk_utilization": (0, 1),
+    "network_receive_rate": (0, MAX_BYTES_PER_SECOND),
+    "network_send_rate": (0, MAX_BYTES_PER_SECOND),
+}
+"""The least and the most that a reading of telemetry may say, by what was measured."""
 
 
 class OutOfBounds(ValueError):
@@ -56,6 +78,11 @@ def _whole(least: int = 0, most: int = MAX_WHOLE, step: int = 1) -> Rule:
     if step == 1:
         return Rule(f"{least} <= {{0}} <= {most}", words)
     return Rule(f"{least} <= {{0}} <= {most} and not {{0}} % {step}", f"{words} by {step}s")
+
+
+def _measured(least: float, most: float) -> Rule:
+    """A number in a range, with a fraction or without; NaN is in none."""
+    return Rule(f"{least} <= {{0}} <= {most}", f"a number from {least} to {most}")
 
 
 def _text(least: int = 0, most: int = MAX_WORD) -> Rule:
@@ -121,6 +148,12 @@ RULES: Final[dict[str, Rule]] = {
     "OrderMatched.price_micros": _whole(MIN_PRICE_MICROS, MAX_PRICE_MICROS, TICK_MICROS // 2),
     "duration_seconds": _whole(1),
     "gpu_count": _whole(1, MAX_NODE_GPUS),
+    "cluster_id": _ID,
+    "provider_id": _ID,
+    "gpu_index": _whole(0, MAX_NODE_GPUS - 1),
+    "timestamp": _whole(0, MAX_OCCURRED_AT_MS),
+    "GpuReading.status": _one_of(*get_args(ReadingStatus)),
+    **{name: _measured(*bounds) for name, bounds in MEASURED.items()},
     "DeadLetter.partition": _whole(-1),
     "DeadLetter.offset": _whole(-1),
 }

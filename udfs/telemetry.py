@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from schemas import names
+from schemas.bounds import MEASURED
 from schemas.names import ReadingStatus
 
 Code = Literal["MALFORMED", "OUT_OF_RANGE", "UNKNOWN_GPU", "STALE", "FUTURE", "TOO_FREQUENT"]
@@ -33,7 +34,6 @@ STALE_MS: Final = 24 * 3600 * 1000
 FUTURE_MS: Final = 5_000
 NODE_ITSELF: Final = -1
 """Stands where the index of a GPU would, for readings of the node."""
-MOST_BYTES_PER_SECOND: Final = 10**12
 LONGEST_VALUE: Final = 40
 """Characters of an offending value that are told."""
 _NO_GPU: Final = -2
@@ -119,31 +119,26 @@ class _Refused(Exception):
         self.code = code
 
 
-def _kind(topic: str, own: Iterable[str], ranges: Mapping[str, tuple[float, float]]) -> _Kind:
-    fields = frozenset((*own, "timestamp", *ranges))
-    return _Kind(topic, fields, tuple((name, *bounds) for name, bounds in ranges.items()))
+def _kind(topic: str, own: Sequence[str], measured: Sequence[str]) -> _Kind:
+    ranges = tuple((name, *MEASURED[name]) for name in measured)
+    return _Kind(topic, frozenset((*own, "timestamp", *measured)), ranges)
 
 
 _GPU: Final = _kind(
     names.TELEMETRY_GPU,
     ("gpu_index", "status"),
-    {
-        "gpu_utilization": (0, 1),
-        "memory_utilization": (0, 1),
-        "temperature": (-50, 150),
-        "power_draw": (0, 5_000),
-    },
+    ("gpu_utilization", "memory_utilization", "temperature", "power_draw"),
 )
 _NODE: Final = _kind(
     names.TELEMETRY_NODE,
     (),
-    {
-        "cpu_utilization": (0, 1),
-        "memory_utilization": (0, 1),
-        "disk_utilization": (0, 1),
-        "network_receive_rate": (0, MOST_BYTES_PER_SECOND),
-        "network_send_rate": (0, MOST_BYTES_PER_SECOND),
-    },
+    (
+        "cpu_utilization",
+        "memory_utilization",
+        "disk_utilization",
+        "network_receive_rate",
+        "network_send_rate",
+    ),
 )
 
 

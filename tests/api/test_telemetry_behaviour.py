@@ -173,7 +173,10 @@ async def test_pages_of_slots_end_a_day_after_their_hour(market: Settings) -> No
         live = redis.RedisViews(client)
         seconds, _ = await client.time()
         node_id, page = str(uuid4()), seconds * 1000 // PAGE_MS
-        await live.claim(node_id, [Place(3, page, 719, 1)])
+        first = [Place(3, page, 719, 1), Place(3, page, 0, 300)]
+        assert list(await live.claim(node_id, first)) == []
+        others = [first[0], first[1]._replace(mark=301), Place(4, page, 0, 1)]
+        assert list(await live.claim(node_id, others)) == [1]
         key = f"readings:{{{node_id}}}:3:{page}"
         assert await client.strlen(key) == 1_440
         assert DAY_MS < await client.pttl(key) <= DAY_MS + PAGE_MS

@@ -1,18 +1,15 @@
 """A node from its registration to its readings everywhere, with the command line."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from schemas.settings import Settings
-from tests.e2e.test_user_stories import eventually, run
+from tests.e2e.story import Run, eventually
 
-__all__ = ["run"]
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 DATA = Path(__file__).resolve().parents[2] / "data" / "gpu_duty_cycle.csv.gz"
-Run = Callable[..., Any]
 
 
 def test_a_node_enrols_and_replays_a_day_that_is_seen_everywhere(
