@@ -14,7 +14,8 @@ import pytest
 
 import stack
 from jobs import rows
-from schemas import contract, names
+from jobs.projection import READINGS
+from schemas import contract, names, readings
 from schemas.contract import Topic
 from tests.builders import command
 from tests.jobs.test_real_stack import Found, Pair, Wire, pair, until, wire
@@ -31,7 +32,13 @@ LETTERS: Final = {
     "query_api": set[str](),
 }
 """The names under which a reader of topics.toml writes dead letters."""
-READ: Final = [topic for topic in contract.topics().values() if topic.readers]
+OF_READINGS: Final = {"projection-telemetry-clickhouse", "projection-telemetry-redis"}
+READ: Final = [
+    topic
+    for topic in contract.topics().values()
+    if topic.readers and topic.name != names.BOOKS_SNAPSHOTS
+]
+"""Snapshots are read at the start alone; tests/jobs/test_snapshots.py has their poison."""
 EXAMPLES: Final = Path(contract.__file__).parent / "examples"
 COMMANDS: Final = (names.ACCOUNTS_COMMANDS, names.BOOKS_COMMANDS)
 BOOK: Final = "POISON.spot"
@@ -53,9 +60,12 @@ def poison(wire: Wire, topic: Topic) -> dict[str, bytes | None]:
     field, value = {
         names.ACCOUNTS_COMMANDS: ("source_seq", -1),
         names.BOOKS_COMMANDS: ("source_seq", -1),
+        names.TELEMETRY_GPU: ("timestamp", 2**62),
+        names.TELEMETRY_NODE: ("timestamp", 2**62),
     }.get(topic.name, ("occurred_at_ms", 2**62))
+    text = "region" if topic.name in READINGS else "command_id"
     far_out = {**example(topic.name), field: value}
-    long = {**example(topic.name), "command_id": "x" * 900_000}
+    long = {**example(topic.name), text: "x" * 900_000}
     return {
         "unreadable": b"junk",
         "empty": b"",
@@ -94,7 +104,7 @@ def place_orders(wire: Wire, pair: Pair, topic: str) -> Neighbours:
 
 
 def tell_facts(wire: Wire, topic: str) -> Neighbours:
-    """Facts of a book that is no other test's, each of an order or node of its own."""
+    """Facts of a book that is no other test's, or readings, each of an order or node of its own."""
     sent: list[Found] = []
 
     def send() -> None:
@@ -102,6 +112,8 @@ def tell_facts(wire: Wire, topic: str) -> Neighbours:
         fresh = {name: str(uuid4()) for name in record if name in FRESH}
         if record.get("book_id"):
             fresh |= {"book_id": BOOK, "book_seq": time.time_ns() // 1_000_000}
+        if topic in READINGS:
+            fresh |= {"timestamp": time.time_ns() // 1_000_000}
         sent.append({**record, **fresh})
         wire.send(topic, BOOK, sent[-1])
 
@@ -117,11 +129,15 @@ FRESH: Final = {"event_id", "order_id", "bid_order_id", "ask_order_id", "node_id
 
 
 def in_clickhouse(wire: Wire, topic: str, fact: Found) -> bool:
-    sql = f"SELECT 1 FROM {rows.tables()[topic]} WHERE event_id = '{fact['event_id']}'"
+    column = "node_id" if topic in READINGS else "event_id"
+    sql = f"SELECT 1 FROM {rows.tables()[topic]} WHERE {column} = '{fact[column]}'"
     return len(wire.clickhouse.query(sql).result_rows) == 1
 
 
 def in_redis(wire: Wire, topic: str, fact: Found) -> bool:
+    if topic in READINGS:
+        key = readings.telemetry_key(fact["node_id"])
+        return bool(wire.redis.hexists(key, readings.field(fact)))
     return all(wire.redis.hget(fold.key, fold.group) for fold in rows.folds(topic, fact))
 
 
@@ -142,6 +158,8 @@ def processes(wire: Wire) -> dict[str, int | None]:
 
 
 def readers(topic: Topic) -> set[str]:
+    if topic.name in READINGS:
+        return OF_READINGS
     return set().union(*(LETTERS[reader] for reader in topic.readers))
 
 
