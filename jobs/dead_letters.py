@@ -1,6 +1,9 @@
 """What becomes of a record that cannot be read or applied: a dead letter with its coordinates."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:  # machine jobs need no Kafka client
+    from confluent_kafka import Message
 
 MAX_BYTES: Final = 524_288
 """Of a record's value, so that a letter is never too long for the log that it goes to."""
@@ -38,3 +41,17 @@ def dead_letter(
         "reason": reason[:MAX_REASON],
         "occurred_at_ms": at_ms,
     }
+
+
+def letter_about(message: "Message", reader: str, reason: str) -> dict[str, Any]:
+    """The `DeadLetter` of a record that a plain consumer could not read."""
+    return dead_letter(
+        reader,
+        reason,
+        topic=message.topic() or "",
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        key=message.key(),
+        value=message.value(),
+        at_ms=message.timestamp()[1],
+    )

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from jobs import contract as servers
 from jobs import kafka, rows
-from jobs.dead_letters import dead_letter
+from jobs.dead_letters import letter_about
 from schemas import contract, names, readings, views
 from schemas.codec import Codec, Decoder, UnreadableRecord
 from schemas.settings import Settings
@@ -220,16 +220,7 @@ class Projector:
         reader = f"{READER}-{self._store.name}"
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         _LOG.warning("%s set aside %s %s@%s: %s", reader, topic, partition, offset, reason)
-        letter = dead_letter(
-            reader,
-            reason,
-            topic=str(topic),
-            partition=partition or 0,
-            offset=offset or 0,
-            key=message.key(),
-            value=message.value(),
-            at_ms=message.timestamp()[1],
-        )
+        letter = letter_about(message, reader, reason)
         self._producer.produce(names.DEAD_LETTERS, value=self._letter(letter))
 
     def _write(self, facts: list[Fact]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, Message, Producer
 
 from jobs import kafka
-from jobs.dead_letters import dead_letter
+from jobs.dead_letters import letter_about
 from jobs.follower import Follower, Partition
 from jobs.refused import Refused
 from jobs.saved_state import code_version
@@ -98,16 +98,7 @@ class Shelf:
     def _set_aside(self, message: Message, reason: str) -> None:
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         _LOG.warning("%s set aside %s %s@%s: %s", READER, topic, partition, offset, reason)
-        letter = dead_letter(
-            READER,
-            reason,
-            topic=str(topic),
-            partition=partition or 0,
-            offset=offset or 0,
-            key=message.key(),
-            value=message.value(),
-            at_ms=message.timestamp()[1],
-        )
+        letter = letter_about(message, READER, reason)
         self._producer.produce(names.DEAD_LETTERS, value=self._letter(letter))
 
 
