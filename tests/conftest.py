@@ -1,7 +1,9 @@
 """What all tests share: no sockets unless a test asks, and one stack for those that do."""
 
 import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import pytest_socket
@@ -38,7 +40,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A whole running market of the tests' own: its settings, all addresses filled in."""
-    with real_stack(tmp_path_factory.mktemp("market")) as settings:
-        yield settings
+def market() -> Iterator[Settings]:
+    """A whole running market of the tests' own: its settings, all addresses filled in.
+
+    Its folder is not pytest's: that one's root is closed to others whenever another pytest starts,
+    and a PostgreSQL that runs as another user then loses its files.
+    """
+    with tempfile.TemporaryDirectory(prefix="gpubroker-", ignore_cleanup_errors=True) as home:
+        Path(home).chmod(0o755)
+        with real_stack(Path(home)) as settings:
+            yield settings
