@@ -126,7 +126,8 @@ class KafkaLog:
         while self._is_open or self._producer.flush(POLL_SECONDS):
             self._producer.poll(POLL_SECONDS)
             if self._delivered:
-                self._loop.call_soon_threadsafe(self._settle)
+                with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                    self._loop.call_soon_threadsafe(self._settle)
 
     def close(self) -> None:
         """Let the thread end once everything is delivered."""

@@ -7,7 +7,7 @@ the event loop hears once.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -82,7 +82,8 @@ class _Batch:
         self._waiting -= 1
         self._has_failed = self._has_failed or error is not None
         if not self._waiting:
-            self._loop.call_soon_threadsafe(self._settle)
+            with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                self._loop.call_soon_threadsafe(self._settle)
 
     def _settle(self) -> None:
         if self.appended.done():

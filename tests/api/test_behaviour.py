@@ -91,8 +91,12 @@ async def test_from_an_ask_to_a_trade_to_a_cancel(somewhere):
         return shown["status"], shown["avg_price"], shown["remaining"]
 
     await eventually(filled, ("filled", "2.250000", 0))
-    trades = (await buyer("GET", f"/orders/{bid.body['id']}/trades")).body["trades"]
-    assert [(trade["price"], trade["quantity"]) for trade in trades] == [("2.250000", 4)]
+
+    async def traded():
+        told = (await buyer("GET", f"/orders/{bid.body['id']}/trades")).body["trades"]
+        return [(trade["price"], trade["quantity"]) for trade in told]
+
+    await eventually(traded, [("2.250000", 4)])
     path = f"/orders/{ask.body['id']}"
     amended = await seller("PATCH", path, {"quantity": 6})
     assert (amended.status, amended.body) == (200, {"success": True})
