@@ -130,13 +130,13 @@ def test_b6_replay_is_equal_from_the_log_and_from_a_snapshot(
 def test_a_fact_that_was_forged_is_found(wire: Wire, pair: Pair) -> None:
     trade(wire, pair, "1")
     (matched,) = wire.facts("orders.matched", book_id=pair.book)
-    (forged,) = wire.send("orders.matched", pair.book, {**matched, "price_micros": 50})
+    (forged,) = wire.send("orders.matched", pair.book, {**matched, "price_micros": 1_000_050})
     code, found, said = run(wire, "replay", "--book", pair.book)
     assert (code, found["equal"]) == (5, False)
     assert "NOT equal" in said
     where = f"orders.matched[{forged.partition()}]@{forged.offset()}"
     assert (
-        f"order_matched.price_micros told 50 ({where}), 2000000 recomputed from"
+        f"order_matched.price_micros told 1000050 ({where}), 2000000 recomputed from"
         in (found["first_difference"])
     )
 
