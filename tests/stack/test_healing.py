@@ -87,8 +87,12 @@ def rest(run: Run) -> str:
 def test_a_killed_projection_is_started_again_and_goes_on(market: Settings, run: Run) -> None:
     before = kill(market, "projection")
     body = {
-        **{"type": "bid", "gpu_type": "V100-16GB", "product": "reserved"},
-        **{"quantity": 1, "price": "0.01", "duration_hours": 24},
+        "type": "bid",
+        "gpu_type": "V100-16GB",
+        "product": "reserved",
+        "quantity": 1,
+        "price": "0.01",
+        "duration_hours": 24,
     }
     with Session(market).client("consumer", "consumer") as client:
         order_id = client.post("/orders", body)["order_id"]
