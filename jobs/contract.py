@@ -1,4 +1,4 @@
-"""The contract brought to the servers: topics, schemas, tables; and the codec that follows."""
+"""The contract brought to the servers: topics, schemas, tables."""
 
 import logging
 import re
@@ -12,7 +12,6 @@ import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from jobs import kafka
-from jobs.codecs import codec as codec
 from jobs.codecs import unreachable
 from jobs.refused import Refused
 from schemas import registry

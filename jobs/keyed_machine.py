@@ -131,7 +131,7 @@ class KeyedMachine(KeyedProcessFunction):
         key = ctx.get_current_key()
         held = self._held(key)
         try:
-            return self._woken(held, timestamp, ctx)
+            return self._woken(key, held, timestamp, ctx)
         except MemoryError:
             raise
         except Exception as error:  # its machine sleeps until its next record; the others do not
@@ -140,7 +140,7 @@ class KeyedMachine(KeyedProcessFunction):
             return [self._dead_letter(reason, (key, None, timestamp, NOWHERE, NOWHERE))]
 
     def _woken(
-        self, held: _Held, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext
+        self, key: str, held: _Held, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext
     ) -> list[Output]:
         """The tick that is due; nothing where none is yet, or none is wanted any more."""
         if held.armed_at_ms == timestamp:
@@ -150,7 +150,7 @@ class KeyedMachine(KeyedProcessFunction):
         if held.wake_at_ms > self._now_ms():
             self._arm(held, ctx)
             return []
-        return [self._output(self._job.log, ctx.get_current_key(), self._tick(held))]
+        return [self._output(self._job.log, key, self._tick(held))]
 
     def _check(self, key: str) -> None:
         """See that a key names a machine; one that is held does.

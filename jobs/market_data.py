@@ -16,8 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from jobs import contract as servers
-from jobs import kafka
+from jobs import codecs, kafka
 from jobs.follower import PATIENCE_MS, Follower, Tail
 from jobs.snapshots import Shelf, Writer
 from schemas.names import BOOKS_COMMANDS, BOOKS_SNAPSHOTS, Side
@@ -40,7 +39,7 @@ def run(settings: Settings) -> None:
     """
     topics = [BOOKS_COMMANDS, BOOKS_SNAPSHOTS]
     kafka.check_partition_counts(kafka.partition_counts(kafka.admin(settings)), topics)
-    codec = servers.codec(settings)
+    codec = codecs.codec(settings)
     producer = kafka.producer(settings, compression="zstd")
     follower = Follower(codec.decoder(BOOKS_COMMANDS))
     consumer = kafka.consumer(settings, "market-data", PATIENCE_MS)

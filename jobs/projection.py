@@ -18,8 +18,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from confluent_kafka import Consumer, KafkaException, Message, Producer
 from redis.exceptions import RedisError
 
+from jobs import codecs, kafka, rows
 from jobs import contract as servers
-from jobs import kafka, rows
 from jobs.dead_letters import letter_about
 from schemas import contract, names, readings, views
 from schemas.codec import Codec, Decoder, UnreadableRecord
@@ -268,7 +268,7 @@ def run(settings: Settings) -> None:
     Raises:
         RegistryRefused: the schema registry does not answer or does not know our schemas.
     """
-    codec = servers.codec(settings)
+    codec = codecs.codec(settings)
     producer = kafka.producer(settings)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,27 +1,16 @@
 """What user stories share: the command line on a running market, and capacity to buy."""
 
-import json
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from cli.__main__ import app
-from cli.session import Session
 from schemas.settings import Settings
-from tests.e2e.story import Run
+from tests.story import Run, runner
 
 
 @pytest.fixture
 def run(market: Settings) -> Run:
-    """Runs `gpubroker … --json` and answers what it printed."""
-
-    def invoke(*arguments: str) -> Any:
-        result = CliRunner().invoke(app, [*arguments, "--json"], obj=Session(market))
-        assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
-
-    return invoke
+    return runner(market)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 import stack
 from schemas.settings import Settings
-from tests.e2e.story import Run, eventually
+from tests.story import Run, eventually
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 

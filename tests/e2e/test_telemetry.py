@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.settings import Settings
-from tests.e2e.story import Run, eventually
+from tests.story import Run, eventually
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 DATA = Path(__file__).resolve().parents[2] / "data" / "gpu_duty_cycle.csv.gz"

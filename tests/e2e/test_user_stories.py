@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from cli.__main__ import app
 from cli.session import Session
 from schemas.settings import Settings
-from tests.e2e.story import Run, eventually
+from tests.story import Run, eventually
 
 pytestmark = pytest.mark.stack
 

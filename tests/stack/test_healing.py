@@ -3,49 +3,32 @@
 These tests kill servers of the market that all tests share, and leave it healthy.
 """
 
-import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 import stack
-from cli.__main__ import app
 from cli.session import Session
 from schemas.settings import Settings
 from stack import flink, plan, state
+from tests import story
+from tests.story import Run, runner
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 HEALED_SECONDS = 120.0
 """Twice the promise: machines that run tests are busy."""
 
-Run = Callable[..., Any]
-
 
 @pytest.fixture
 def run(market: Settings) -> Run:
-    """Runs `gpubroker … --json` and answers what it printed."""
-
-    def invoke(*arguments: str) -> Any:
-        result = CliRunner().invoke(app, [*arguments, "--json"], obj=Session(market))
-        assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
-
-    return invoke
+    return runner(market)
 
 
-def eventually(look: Callable[[], Any], what: str, seconds: float = HEALED_SECONDS) -> Any:
-    """The first answer that is not empty, looked for until a deadline."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"not in time: {what}"
-        time.sleep(0.1)
-    return found
+eventually = partial(story.eventually, seconds=HEALED_SECONDS)
 
 
 def rows(market: Settings) -> dict[str, stack.Row]:
