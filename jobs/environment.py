@@ -22,13 +22,13 @@ from jobs.refused import Refused
 
 SUPPORTED: Final = "2.3."
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
-RECORD = Types.ROW_NAMED(
-    ["key", "value", "at_ms", "log_partition", "log_offset"],
+RECORD = Types.TUPLE(
     [Types.STRING(), BYTES, Types.LONG(), Types.INT(), Types.LONG()],
 )
 """The key goes with its record: to ask Flink for it is one more call into the JVM."""
-OUTPUT = Types.TUPLE([Types.STRING(), Types.STRING(), BYTES])
-"""Topic, key and bytes; a tuple crosses without the kind and field names that a row has."""
+OUTPUTS = Types.LIST(Types.OBJECT_ARRAY(BYTES))
+"""Topic, key and value of each record that one record makes. An array for each: of a list of tuples
+the bridge would make one tuple over and over, so that all were the last."""
 _JAVA = "org.apache.flink"
 
 
@@ -56,7 +56,7 @@ def submit(
     tables = StreamTableEnvironment.create(environment)
     outputs = (
         _keyed(_log(tables, job, kafka))
-        .process(function, output_type=OUTPUT)
+        .process(function, output_type=OUTPUTS)
         .name(f"{job.name} machine")
         .uid(f"{job.name}/machine")
     )
@@ -143,7 +143,7 @@ def _attach_sink(
     tables.execute_sql(f"""
         CREATE TEMPORARY TABLE outputs (
             topic STRING METADATA,
-            record_key STRING,
+            record_key BYTES,
             record_value BYTES
         ) WITH (
             'connector' = 'kafka',
@@ -159,7 +159,13 @@ def _attach_sink(
             'properties.enable.idempotence' = 'true'
         )""")
     statements = tables.create_statement_set()
-    statements.add_insert("outputs", tables.from_data_stream(outputs))
+    tables.create_temporary_view("steps", tables.from_data_stream(outputs).alias("made"))
+    statements.add_insert(
+        "outputs",
+        tables.sql_query("""
+        SELECT CAST(record[1] AS STRING), record[2], record[3]
+        FROM steps CROSS JOIN UNNEST(made) AS each_made (record)"""),
+    )
     statements.attach_as_datastream()
 
 

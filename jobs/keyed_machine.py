@@ -1,9 +1,9 @@
 """The shell around a keyed machine in Flink: the only keyed function of the machine jobs.
 
-It decodes a record, loads the state of its key at first touch, applies, writes changed rows through
-to Flink's state, and hands encoded facts and commands to the sink. The trade path never waits for a
-checkpoint: after a restart the same records give the same facts with the same ids and sequences,
-and whoever receives them drops what it has seen (market-rules.md B5).
+It decodes a record, loads the state of its key at first touch, applies, writes what changed to
+Flink's state (`jobs.journal`), and hands encoded facts and commands to the sink. The trade path
+never waits for a checkpoint: after a restart the same records give the same facts with the same ids
+and sequences, and whoever receives them drops what it has seen (market-rules.md B5).
 """
 
 import gc
@@ -18,12 +18,16 @@ from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 
 from jobs.dead_letters import NOWHERE, dead_letter
+from jobs.journal import Journal
 from schemas import contract, names
 from schemas.codec import Bodies, Codec, UnreadableRecord
 from udfs.machine import Machine, Step
 
-Output = tuple[str, str, bytes]
-"""Topic, key and bytes of a record to write."""
+Output = tuple[bytes, bytes, bytes]
+"""Topic, key and value of a record to write."""
+Crossing = list[list[Output]]
+"""What one record makes goes back to the JVM in one piece, if there is any: each crossing costs as
+much as several outputs."""
 TICK_AHEAD_MS: Final = 50
 """A timer is set at least this far ahead (market-rules.md B3)."""
 CACHED_ROWS: Final = 1_500_000
@@ -57,6 +61,7 @@ class _Held:
     """A machine's state in Python, and what its timer needs to know."""
 
     state: Any
+    journal: Journal
     wake_at_ms: int | None = 0
     """As the last step said; 0, so already due, while no step has been made since the load."""
     armed_at_ms: int | None = None
@@ -98,14 +103,24 @@ class KeyedMachine(KeyedProcessFunction):
         gc.set_threshold(*GARBAGE_THRESHOLDS)
         codec = self._make_codec()
         self._decode = codec.decoder(self._job.log)
-        self._encoders = {topic: codec.encoder(topic) for topic in self._job.outputs}
+        self._outputs = {
+            topic: (topic.encode(), codec.encoder(topic)) for topic in self._job.outputs
+        }
         descriptor = MapStateDescriptor("rows", Types.STRING(), Types.STRING())
         self._rows = runtime_context.get_map_state(descriptor)
         self._cache: OrderedDict[str, _Held] = OrderedDict()
         self._weight = 0
 
-    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> list[Output]:
-        key, data, at_ms = value._values[:3]
+    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Crossing:
+        outputs = self._processed(value, ctx)
+        return [outputs] if outputs else []
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Crossing:
+        outputs = self._woken(timestamp, ctx)
+        return [outputs] if outputs else []
+
+    def _processed(self, value: Row, ctx: KeyedProcessFunction.Context) -> list[Output]:
+        key, data, at_ms, _, _ = value
         try:
             command = self._decode(data)
             self._check(key)
@@ -120,18 +135,18 @@ class KeyedMachine(KeyedProcessFunction):
         except Exception as error:  # whatever a machine or its facts met: void, and the next record
             self._drop(key)
             return [self._dead_letter(f"{type(error).__name__}: {error}", value)]
-        self._write(step)
+        held.journal.write(self._rows, step.writes)
         self._weigh(held)
         held.wake_at_ms = step.wake_at_ms
         if step.wake_at_ms is not None:
             self._arm(held, ctx)
         return outputs
 
-    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> list[Output]:
+    def _woken(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> list[Output]:
         key = ctx.get_current_key()
         held = self._held(key)
         try:
-            return self._woken(key, held, timestamp, ctx)
+            return self._due(key, held, timestamp, ctx)
         except MemoryError:
             raise
         except Exception as error:  # its machine sleeps until its next record; the others do not
@@ -139,7 +154,7 @@ class KeyedMachine(KeyedProcessFunction):
             reason = f"timer: {type(error).__name__}: {error}"
             return [self._dead_letter(reason, (key, None, timestamp, NOWHERE, NOWHERE))]
 
-    def _woken(
+    def _due(
         self, key: str, held: _Held, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext
     ) -> list[Output]:
         """The tick that is due; nothing where none is yet, or none is wanted any more."""
@@ -166,7 +181,7 @@ class KeyedMachine(KeyedProcessFunction):
     def _held(self, key: str) -> _Held:
         held = self._cache.get(key)
         if held is None:
-            held = self._cache[key] = _Held(self._load(key))
+            held = self._cache[key] = self._load(key)
             self._weigh(held)
         else:
             self._cache.move_to_end(key)
@@ -174,7 +189,7 @@ class KeyedMachine(KeyedProcessFunction):
 
     def _weigh(self, held: _Held) -> None:
         """Count what the machine in use has grown by, and let go of those unused for longest."""
-        weight = self._machine.weight(held.state)
+        weight = self._machine.weight(held.state) + len(held.journal)
         self._weight += weight - held.weight
         held.weight = weight
         while self._weight > self._cached_rows and len(self._cache) > 1:
@@ -185,20 +200,11 @@ class KeyedMachine(KeyedProcessFunction):
         """Forget a state that is void."""
         self._weight -= self._cache.pop(key).weight
 
-    def _load(self, key: str) -> Any:
-        rows = list(self._rows.items())
-        return self._machine.load(key, rows) if rows else self._machine.empty(key)
-
-    def _write(self, step: Step) -> None:
-        """All rows that stay in one call: each call into the JVM costs more than a row in it."""
-        kept = {}
-        for row, text in step.writes.items():
-            if text is None:
-                self._rows.remove(row)
-            else:
-                kept[row] = text
-        if kept:
-            self._rows.put_all(kept)
+    def _load(self, key: str) -> _Held:
+        rows = dict(self._rows.items())
+        journal = Journal(rows)
+        machine = self._machine
+        return _Held(machine.load(key, rows.items()) if rows else machine.empty(key), journal)
 
     def _arm(self, held: _Held, ctx: KeyedProcessFunction.Context) -> None:
         """Set the timer unless one fires earlier anyway; that one looks again and sets the next."""
@@ -228,7 +234,8 @@ class KeyedMachine(KeyedProcessFunction):
         return facts + [self._output(*outgoing, bodies) for outgoing in step.commands]
 
     def _output(self, topic: str, key: str, record: Any, bodies: Bodies | None = None) -> Output:
-        return topic, key, self._encoders[topic](record, bodies)
+        name, encode = self._outputs[topic]
+        return name, key.encode(), encode(record, bodies)
 
     def _dead_letter(self, reason: str, value: Iterable[Any]) -> Output:
         key, data, at_ms, partition, offset = value

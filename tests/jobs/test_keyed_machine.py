@@ -5,13 +5,15 @@ import json
 import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import pytest
 from pyflink.common import Row
 
 from jobs import admission, matching
-from jobs.keyed_machine import KeyedMachine, MachineJob, Output
+from jobs.journal import Journal
+from jobs.keyed_machine import Crossing, KeyedMachine, MachineJob
 from schemas import codec as codecs
 from schemas import names
 from schemas.codec import SchemaUnavailable
@@ -82,6 +84,9 @@ class MapState:
         self.loads += 1
         return iter(list(self._rows.items()))
 
+    def put(self, key: str, value: str) -> None:
+        self._rows[key] = value
+
     def put_all(self, rows: dict[str, str]) -> None:
         self._rows.update(rows)
 
@@ -138,13 +143,21 @@ class Shell:
         return read(self.function.on_timer(at_ms, self.flink))
 
 
-def read(outputs: list[Output]) -> list[tuple[str, str, dict[str, Any]]]:
-    rows = [tuple(row) for row in outputs]
-    return [(topic, key, CODEC.decoder(topic)(value)) for topic, key, value in rows]
+def read(crossing: Crossing) -> list[tuple[str, str, dict[str, Any]]]:
+    assert len(crossing) <= 1
+    outputs = [(topic.decode(), key.decode(), value) for topic, key, value in chain(*crossing)]
+    return [(topic, key, CODEC.decoder(topic)(value)) for topic, key, value in outputs]
 
 
 def tick(account_id: str = "", source: str = "", source_seq: int = 0) -> bytes:
     return ENCODE(command("tick", account_id=account_id, source=source, source_seq=source_seq))
+
+
+def stored(shell: Shell) -> dict[str, str]:
+    """The book's rows as a restart would find them."""
+    rows = dict(shell.flink.rows[BOOK])
+    Journal(rows)
+    return rows
 
 
 @pytest.fixture
@@ -161,7 +174,7 @@ def test_facts_then_commands_go_to_their_topics_keyed_by_machine(shell: Shell) -
 
 def test_every_change_is_written_through(shell: Shell) -> None:
     shell.send(tick(source="a", source_seq=4))
-    assert shell.flink.rows == {BOOK: {"count": "1", "sources": '{"a": 4}'}}
+    assert stored(shell) == {"count": "1", "sources": '{"a": 4}'}
 
 
 def test_a_restarted_shell_goes_on_where_the_rows_end() -> None:
@@ -233,7 +246,7 @@ def test_when_apply_raises_nothing_is_written_and_the_state_is_loaded_again(
     ((topic, _, letter),) = shell.send(tick(account_id))
     assert topic == names.DEAD_LETTERS
     assert letter["value"] == tick(account_id)
-    assert shell.flink.rows[BOOK]["count"] == "1"
+    assert stored(shell)["count"] == "1"
     assert shell.send(tick())[0][2]["book_seq"] == 2
 
 
