@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from quart import Quart
@@ -13,6 +13,7 @@ from query_api.adapters.clock import SystemClock
 from query_api.adapters.kafka import KafkaLog
 from query_api.adapters.watches import Watches
 from query_api.app import create_app
+from query_api.direct import DirectRoute
 from query_api.limits import Limits
 from query_api.metrics import Metrics
 from query_api.ports import Ports, Unavailable
@@ -99,6 +100,10 @@ class Service:
         self._settings = settings
         self._opened = AsyncExitStack()
         self._app: Quart | None = None
+
+    def refusal(self, method: bytes, target: bytes) -> bytes | None:
+        """The whole response to a request that is refused unread, None if it is served."""
+        return cast(DirectRoute, self._app.asgi_app).refusal(method, target) if self._app else None
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

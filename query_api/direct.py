@@ -7,6 +7,7 @@ only when it is asked for, so a large one costs nothing before its key was looke
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -62,6 +63,14 @@ class DirectRoute:
         self._endpoints = {each.path: each for each in endpoints}
         self._server = server
 
+    def refusal(self, method: bytes, target: bytes) -> bytes | None:
+        """The whole HTTP/1.1 response to a request that is refused unread (RFC 9112), or None."""
+        endpoint = self._endpoints.get(target.decode("latin-1"))
+        if endpoint is None or method.decode("latin-1") != endpoint.method:
+            return None
+        reply = self._server.refusal(endpoint)
+        return None if reply is None else _response(reply)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
         if endpoint is None or scope["method"] != endpoint.method:
@@ -71,11 +80,18 @@ class DirectRoute:
         await _send(send, await self._server.serve(endpoint, {}, request))
 
 
+def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:
+    told = {**reply.headers, "content-length": str(len(reply.body))}
+    return [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in told.items()]
+
+
+def _response(reply: Reply) -> bytes:
+    status = HTTPStatus(reply.status)
+    head = b"".join(b"%b: %b\r\n" % header for header in _headers(reply))
+    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (*(status, status.phrase.encode(), head, reply.body),)
+
+
 async def _send(send: Send, reply: Reply) -> None:
-    headers = [
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in reply.headers.items()
-    ]
-    headers.append((b"content-length", str(len(reply.body)).encode()))
+    headers = _headers(reply)
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -1,7 +1,11 @@
-"""HTTP/1.1 as uvicorn reads it, with a bound on what comes before a body.
+"""HTTP/1.1 as uvicorn reads it, with a bound on what comes before a body, and an early refusal.
 
 A body's length is bounded where it is read. Request line and headers are collected by the parser,
 however long they are, before anybody sees them.
+
+An application may have a `refusal(method, path)`: the whole answer of a request that is refused
+unread, or None. An overloaded server must say no faster than it is asked; a task and an ASGI cycle
+for each refusal would take the time that accepted requests need.
 """
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,6 +22,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _head_bytes = 0
     _is_in_head = True
+    _refusal: bytes | None = None
 
     def data_received(self, data: bytes) -> None:
         self._head_bytes += len(data)
@@ -32,8 +37,33 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
-        super().on_headers_complete()
+        self._refusal = self._refused()
+        if self._refusal is None:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._refusal is None:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._is_in_head, self._head_bytes = True, 0
-        super().on_message_complete()
+        if self._refusal is None:
+            super().on_message_complete()
+        elif not self.transport.is_closing():
+            self.transport.write(self._refusal)
+            if not self.parser.should_keep_alive():
+                self.transport.close()
+            self.on_response_complete()
+
+    def _refused(self) -> bytes | None:
+        """The answer, if the application refuses this request unread.
+
+        Answers keep the order of their requests, so nothing is refused past one that is at work;
+        nor is a client that asks before it sends its body.
+        """
+        refusal = getattr(self.app, "refusal", None)
+        at_work = self.cycle is not None and not self.cycle.response_complete
+        if refusal is None or at_work or self.expect_100_continue or self.parser.should_upgrade():
+            return None
+        answer: bytes | None = refusal(self.parser.get_method(), self.url)
+        return answer

@@ -54,14 +54,15 @@ class Gate:
         self._most = {urgency: max(1, int(most * share)) for urgency, share in SHARES.items()}
         self.in_flight = 0
 
-    def enter(self, urgency: Urgency) -> bool:
-        """Whether a request may come in; then it must leave."""
+    def has_place(self, urgency: Urgency) -> bool:
+        """Whether a request may come in."""
         if self.in_flight >= self._most[urgency]:
             return False
-        if urgency == "later" and self._room.is_full():
-            return False
+        return not (urgency == "later" and self._room.is_full())
+
+    def enter(self) -> None:
+        """Take a place; then it must be left."""
         self.in_flight += 1
-        return True
 
     def leave(self) -> None:
         """A request is answered."""

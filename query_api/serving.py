@@ -77,11 +77,18 @@ class Server:
         ports.on_readings = metrics.count_readings
         ports.on_revocation = self._authenticator.forget
 
+    def refusal(self, endpoint: Endpoint) -> Reply | None:
+        """The reply to a request that need not be read, as there is no place for it now."""
+        if self._gate.has_place(endpoint.urgency):
+            return None
+        self._metrics.count_refusal("OVERLOADED")
+        return choice(self._shed)
+
     async def serve(self, endpoint: Endpoint, path: Mapping[str, str], sent: Sent) -> Reply:
         """The reply to a request; nothing is raised."""
-        if not self._gate.enter(endpoint.urgency):
-            self._metrics.count_refusal("OVERLOADED")
-            return choice(self._shed)
+        if (shed := self.refusal(endpoint)) is not None:
+            return shed
+        self._gate.enter()
         started = time.perf_counter()
         standing: dict[str, str] = {}
         try:

@@ -26,6 +26,15 @@ QUERY_SECONDS = 5.0
 """How long a statement may take before it is cancelled."""
 Connection = Any
 """An asyncpg connection, of a pool or alone."""
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+    # A connection whose server died while it was handed out again is in a state of its own.
+    asyncpg.InternalClientError,
+)
 
 
 class Postgres:
@@ -271,8 +280,7 @@ class Postgres:
         try:
             async with self._pool.acquire(timeout=TIMEOUT_SECONDS) as connection:
                 yield connection
-        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
-                asyncpg.OperatorInterventionError) as error:  # fmt: skip
+        except _AWAY as error:
             raise Unavailable("postgres") from error
 
     @asynccontextmanager

@@ -9,18 +9,30 @@ import uvicorn
 
 from query_api.http_protocol import MAX_HEAD_BYTES, BoundedProtocol
 
+REFUSED = b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 2\r\n\r\nno"
 
-async def app(scope, receive, send) -> None:
-    """Answers how long the body was."""
-    size, more = 0, True
-    while more:
-        message = await receive()
-        size += len(message["body"])
-        more = message["more_body"]
-    body = str(size).encode()
-    headers = [(b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+
+class App:
+    """Answers how long the body was; refuses what is sent to /full."""
+
+    async def __call__(self, scope, receive, send) -> None:
+        size, more = 0, True
+        while more:
+            message = await receive()
+            size += len(message["body"])
+            more = message["more_body"]
+        body = str(size).encode()
+        headers = [(b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def refusal(self, method: bytes, target: bytes) -> bytes | None:
+        return REFUSED if (method, target) == (b"POST", b"/full") else None
+
+
+def post(path: bytes, body: bytes, *headers: bytes) -> bytes:
+    head = [b"POST %s HTTP/1.1" % path, b"host: a", b"content-length: %d" % len(body), *headers]
+    return b"\r\n".join([*head, b"", body])
 
 
 @pytest.fixture
@@ -28,7 +40,13 @@ async def where(tmp_path: Path) -> AsyncIterator[str]:
     """The Unix socket of a running server."""
     path = str(tmp_path / "http")
     config = uvicorn.Config(
-        app, uds=path, http=BoundedProtocol, lifespan="off", log_level="error", ws="none"
+        App(),
+        uds=path,
+        http=BoundedProtocol,
+        lifespan="off",
+        log_level="error",
+        ws="none",
+        proxy_headers=False,
     )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server._serve())
@@ -74,3 +92,30 @@ async def test_a_long_body_is_no_head(where):
     told = await asyncio.wait_for(answers(where, *parts), 5)
     assert told.count(b"HTTP/1.1 200") == 2
     assert told.endswith(b"\r\n\r\n5")
+
+
+@pytest.mark.parametrize("split_at", [5, 60, 70, None])
+async def test_what_is_refused_unread_leaves_the_connection_to_the_next(where, split_at):
+    sent = post(b"/full", b"x" * 30) + post(b"/", b"12345", b"connection: close")
+    parts = [sent] if split_at is None else [sent[:split_at], sent[split_at:]]
+    told = await asyncio.wait_for(answers(where, *parts), 5)
+    assert told.startswith(REFUSED + b"HTTP/1.1 200")
+    assert told.endswith(b"\r\n\r\n5")
+
+
+async def test_a_refusal_waits_for_the_answers_before_it(where):
+    sent = post(b"/", b"123") + post(b"/full", b"1234", b"connection: close")
+    told = await asyncio.wait_for(answers(where, sent), 5)
+    assert told.count(b"HTTP/1.1 200") == 2, "behind a request at work it is served like any other"
+
+
+async def test_a_refused_client_that_wants_no_more_is_let_go(where):
+    told = await asyncio.wait_for(answers(where, post(b"/full", b"", b"connection: close")), 5)
+    assert told == REFUSED
+
+
+async def test_who_asks_before_sending_a_body_is_answered_by_the_application(where):
+    sent = post(b"/full", b"1234", b"expect: 100-continue", b"connection: close")
+    told = await asyncio.wait_for(answers(where, sent), 5)
+    assert told.startswith(b"HTTP/1.1 100")
+    assert told.endswith(b"\r\n\r\n4")

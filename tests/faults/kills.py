@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import uvloop
+from rich.console import Console
 
 from cli import clickhouse
-from cli.commands.replay import recompute
+from cli.commands.replay import recomputed
 from cli.demo import play
 from cli.demo.checks import Check, Evidence, judge
 from cli.demo.evidence import TRADES, gather, quoted
@@ -32,6 +33,7 @@ from cli.demo.progress import Progress
 from cli.demo.trace import Supply, TraceNode
 from cli.errors import CommandError
 from cli.log import FACTS_OF_BOOKS, Log, Offsets, connect, located
+from cli.meter import Meter
 from cli.recompute import KINDS
 from cli.session import Session
 from schemas.names import DEAD_LETTERS
@@ -243,7 +245,7 @@ class Harness:
         return [f"{gpu_type}.{PRODUCT}" for gpu_type in TYPES]
 
     def _replayed(self, book_id: str) -> Check:
-        told = recompute(self.log, book_id)
+        told = recomputed(self.log, book_id, Meter(Console(stderr=True)))
         numbers = f"{told.commands:,} commands, {told.facts:,} facts, {told.compared:,} compared"
         if told.first_difference:
             numbers += f"; {told.first_difference}"
