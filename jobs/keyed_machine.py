@@ -6,7 +6,6 @@ never waits for a checkpoint: after a restart the same records give the same fac
 and sequences, and whoever receives them drops what it has seen (market-rules.md B5).
 """
 
-import gc
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -17,6 +16,7 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 
+from jobs import garbage
 from jobs.dead_letters import NOWHERE, dead_letter
 from jobs.journal import Journal
 from schemas import contract, names
@@ -33,11 +33,6 @@ TICK_AHEAD_MS: Final = 50
 CACHED_ROWS: Final = 1_500_000
 """How much state a job holds as Python objects, in rows of about half a kilobyte: so many orders of
 books, or of accounts. Evicting a machine costs only its next load."""
-
-GARBAGE_THRESHOLDS: Final = (50_000, 50, 1_000)
-"""When Python looks for cycles of objects. Machines make none, a book's orders are many, and with
-Python's own thresholds (700, 10, 10) the search took a twelfth of the admission job's time.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +95,7 @@ class KeyedMachine(KeyedProcessFunction):
         self._cached_rows = cached_rows
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        gc.set_threshold(*GARBAGE_THRESHOLDS)
+        garbage.search_rarely()
         codec = self._make_codec()
         self._decode = codec.decoder(self._job.log)
         self._outputs = {

@@ -18,7 +18,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from confluent_kafka import Consumer, KafkaException, Message, Producer
 from redis.exceptions import RedisError
 
-from jobs import codecs, kafka, rows
+from jobs import codecs, garbage, kafka, rows
 from jobs import contract as servers
 from jobs.dead_letters import letter_about
 from schemas import contract, names, readings, views
@@ -268,6 +268,7 @@ def run(settings: Settings) -> None:
     Raises:
         RegistryRefused: the schema registry does not answer or does not know our schemas.
     """
+    garbage.search_rarely()
     codec = codecs.codec(settings)
     producer = kafka.producer(settings)
     stop = threading.Event()

@@ -72,9 +72,9 @@ class _Found:
 
 
 def code_version() -> str:
-    """A digest of what a machine's facts and rows depend on: its code and the record shapes."""
+    """A digest of what a machine's facts and stored rows depend on: code and record shapes."""
     digest = hashlib.sha256()
-    for package, suffix in (("udfs", ".py"), ("schemas", ".avsc")):
+    for package, suffix in (("udfs", ".py"), ("schemas", ".avsc"), ("jobs", "journal.py")):
         for name, file in sorted(_files(resources.files(package), suffix)):
             digest.update(name.encode() + file.read_bytes())
     return digest.hexdigest()[:12]

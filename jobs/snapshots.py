@@ -35,6 +35,9 @@ PARTS_AT_ONCE: Final = 8
 """Handed to Kafka before they are waited for, so that few are in memory twice."""
 DELIVERY_SECONDS: Final = 10.0
 """How long Kafka may take for them."""
+MOST_REPLAYED: Final = 100_000
+"""Records of the log after a snapshot until the next is due: what a restart applies in seconds. A
+larger book waits for as many records as it has orders, so copying costs at most a row a record."""
 LOOK_SECONDS: Final = 10.0
 """How often it is looked whether a book is due."""
 _LOG = logging.getLogger(__name__)
@@ -212,7 +215,7 @@ class Writer(threading.Thread):
         self.join()
 
     def _due(self) -> list[str]:
-        """Books whose newest snapshot is of before their time of day, or that have none."""
+        """Books without a snapshot, or whose newest is of before their time of day or far back."""
         now_ms = _now_ms()
         with self._follower.lock:
             return [
@@ -221,6 +224,7 @@ class Writer(threading.Thread):
                 for book_id in partition.books
                 if (head := partition.snapshots.get(book_id)) is None
                 or head.written_at_ms < snapshot.due_ms(book_id, now_ms)
+                or partition.position - head.offset > max(MOST_REPLAYED, head.resting)
             ]
 
     def _write_wanted(self) -> None:

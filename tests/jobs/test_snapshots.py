@@ -1,5 +1,6 @@
 """Snapshots written and loaded, without a broker."""
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -190,6 +191,23 @@ def test_a_new_book_is_due_at_once_and_then_once_a_day(
     assert writer._due() == []
     now_ms = snapshot.due_ms(OTHER, now_ms) + snapshot.DAY_MS
     assert OTHER in writer._due()
+
+
+def test_a_book_whose_log_went_on_far_is_due_before_its_time(
+    follower: Follower, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow(follower, *messages(*LOG))
+    writer.ask(writer._due())
+    writer._write_wanted()
+    home = follower.home(BOOK)
+    head = home.snapshots[BOOK]
+    monkeypatch.setattr(snapshots, "MOST_REPLAYED", 10)
+    home.position = head.offset + 10
+    assert writer._due() == []
+    home.position += 1
+    assert writer._due() == [BOOK]
+    home.snapshots[BOOK] = dataclasses.replace(head, resting=11)
+    assert writer._due() == [], "a large book waits for as many records as it has orders"
 
 
 def test_the_thread_writes_what_is_asked_and_ends(follower: Follower, broker: Broker) -> None:
