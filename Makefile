@@ -29,7 +29,7 @@ test: lint ## Check the code and run every test, on servers of the tests' own
 	$(BIN)/pytest --cov --cov-report=term:skip-covered --cov-fail-under=80 $(TESTS)
 
 test-unit: .venv/.dev ## Run the tests that need no server
-	$(BIN)/pytest -m "not stack" $(TESTS)
+	$(BIN)/pytest -m "not stack" -n 2 $(TESTS)
 
 lint: .venv/.dev ## Check format, style, types, import arrows and generated files
 	$(BIN)/ruff format --check
