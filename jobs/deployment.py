@@ -1,4 +1,4 @@
-"""Submitting the machine jobs, all by one driver, and stopping them so that they can go on."""
+"""Submitting the Flink jobs, all by one driver, and stopping them so that they can go on."""
 
 import logging
 from collections.abc import Collection
@@ -15,15 +15,18 @@ from jobs import (
     kafka,
     matching,
     saved_state,
+    spot_pricing,
 )
 from jobs.cluster import Cluster, ClusterError
 from jobs.codecs import registry_codec
 from jobs.keyed_machine import KeyedMachine, MachineJob
 from jobs.refused import Refused
 from jobs.saved_state import ACCEPT_CODE, ACCEPT_LOG, SavedState
+from jobs.windowed_job import WindowedJob
 from schemas.settings import Settings
 
-JOBS: Final = (admission.JOB, matching.JOB)
+Job = MachineJob | WindowedJob
+JOBS: Final[tuple[Job, ...]] = (admission.JOB, matching.JOB, spot_pricing.JOB)
 RUNNING_SECONDS: Final = 120.0
 CHECKPOINT_FOLDER: Final = "execution.checkpointing.dir"
 _LOG = logging.getLogger(__name__)
@@ -51,7 +54,7 @@ def submit(settings: Settings, accept: Collection[str] = ()) -> None:
 
 
 def _submit(cluster: Cluster, settings: Settings, accept: Collection[str]) -> None:
-    topics = sorted({topic for job in JOBS for topic in (job.log, *job.outputs)})
+    topics = sorted({topic for job in JOBS for topic in (*job.inputs, *job.outputs)})
     kafka.check_partition_counts(kafka.partition_counts(kafka.admin(settings)), topics)
     running = {job.title for job in cluster.jobs()}
     started = [_start(job, cluster, settings, accept) for job in JOBS if job.title not in running]
@@ -96,7 +99,7 @@ def marks(job: MachineJob, settings: Settings) -> dict[int, tuple[int, int]]:
         return kafka.watermarks(client, job.log)
 
 
-def _start(job: MachineJob, cluster: Cluster, settings: Settings, accept: Collection[str]) -> str:
+def _start(job: Job, cluster: Cluster, settings: Settings, accept: Collection[str]) -> str:
     base_uri = cluster.setting(CHECKPOINT_FOLDER)
     if base_uri is None:
         raise ClusterError(f"the cluster at {cluster.url} sets no {CHECKPOINT_FOLDER}")
@@ -107,24 +110,33 @@ def _start(job: MachineJob, cluster: Cluster, settings: Settings, accept: Collec
         checkpoint.read,
         accept_code=ACCEPT_CODE in accept,
     )
-    continuity.check_log(
-        job.name, job.log, marks(job, settings), state, accept_cut=ACCEPT_LOG in accept
-    )
+    if isinstance(job, MachineJob):
+        continuity.check_log(
+            job.name, job.log, marks(job, settings), state, accept_cut=ACCEPT_LOG in accept
+        )
     _LOG.info("%s starts from %s", job.name, state.uri if state else "the beginning of its log")
-    codec = partial(registry_codec, settings.text("REGISTRY_URL"))
-    return environment.submit(
-        job,
-        KeyedMachine(job, codec),
-        cluster.url,
-        settings.text("KAFKA_BOOTSTRAP"),
-        _flink_settings(job, settings, base_uri, state),
+    return _hand_to_flink(job, cluster, settings, _flink_settings(job, settings, base_uri, state))
+
+
+def _hand_to_flink(
+    job: Job, cluster: Cluster, settings: Settings, flink_settings: dict[str, str]
+) -> str:
+    kafka_address, url = settings.text("KAFKA_BOOTSTRAP"), settings.text("REGISTRY_URL")
+    codec = partial(registry_codec, url)
+    if isinstance(job, MachineJob):
+        function = KeyedMachine(job, codec)
+        return environment.submit(job, function, cluster.url, kafka_address, flink_settings)
+    keys = spot_pricing.GpuTypes(codec)
+    prices = spot_pricing.SpotPricing(codec, settings.number("SPOT_PRICE_STEP_BPS"))
+    return environment.submit_windowed(
+        job, keys, prices, cluster.url, kafka_address, flink_settings
     )
 
 
 def _flink_settings(
-    job: MachineJob, settings: Settings, base_uri: str, state: SavedState | None
+    job: Job, settings: Settings, base_uri: str, state: SavedState | None
 ) -> dict[str, str]:
-    """What a machine job needs of Flink, whatever the cluster's own defaults are."""
+    """What a job needs of Flink, whatever the cluster's own defaults are."""
     values = {
         "parallelism.default": settings.text("PARALLELISM"),
         # The number of key groups is part of saved state: it must not follow the parallelism.

@@ -51,6 +51,11 @@ class MachineJob:
     """As Flink's web page shows it."""
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """The topics that it reads: its one log."""
+        return (self.log,)
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """The topics that it writes, as topics.toml has them."""
         return tuple(t.name for t in contract.topics().values() if self.name in t.writers)

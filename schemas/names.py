@@ -13,6 +13,7 @@ OrderStatus = Literal["pending", "partial", "filled", "cancelled", "rejected"]
 CloseReason = Literal["user", "expired", "ioc", "fok", "self_trade", "capacity_lost"]
 Health = Literal["healthy", "degraded", "offline", "unknown"]
 ReadingStatus = Literal["healthy", "degraded", "offline"]
+RollupScope = Literal["node", "cluster", "market"]
 RejectCode = Literal[
     "ACCOUNT_SUSPENDED",
     "ACCOUNT_UNKNOWN",
@@ -32,8 +33,12 @@ ACCOUNTS_COMMANDS: Final = "accounts.commands"
 BOOKS_COMMANDS: Final = "books.commands"
 BOOKS_SNAPSHOTS: Final = "books.snapshots"
 DEAD_LETTERS: Final = "dead.letters"
+INVENTORY_EVENTS: Final = "inventory.events"
+ORDERS_MATCHED: Final = "orders.matched"
+PRICING_UPDATES: Final = "pricing.updates"
 TELEMETRY_GPU: Final = "telemetry.gpu"
 TELEMETRY_NODE: Final = "telemetry.node"
+TELEMETRY_ROLLUPS: Final = "telemetry.rollups"
 
 FACT_TOPICS: Final = {
     "order_created": "orders.created",

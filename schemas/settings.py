@@ -86,6 +86,11 @@ TABLE = (
         "ms from log to fact, beyond which orders are refused while they queue up",
         default="200",
     ),
+    Setting(
+        "SPOT_PRICE_STEP_BPS",
+        "the most that a spot price may change in 10 s, in basis points of it",
+        default="2000",
+    ),
     Setting("RATE_KEY_COMMANDS", "commands a second of one API key", default="500"),
     Setting("RATE_KEY_READS", "reads a second of one API key", default="500"),
     Setting("RATE_ACCOUNT_COMMANDS", "commands a second of one account", default="1000"),

@@ -74,7 +74,6 @@ class Quoted(NamedTuple):
 class Measured(NamedTuple):
     """The mean of what the GPUs of a region measured in a part of a window."""
 
-    version: int
     samples: int
     mean: float
 
@@ -171,17 +170,16 @@ def add_trade(market: SpotMarket, fact: Record) -> Writes:
 
 
 def add_rollup(market: SpotMarket, rollup: Record) -> Writes:
-    """Take in a `TelemetryRollup` of a region; of two of one time the higher version stands."""
+    """Take in a `TelemetryRollup` of a region; of two of one time that of more samples stands."""
     start_ms = rollup["window_start_ms"]
     if rollup["scope"] != "market" or start_ms < market.stepped_ms - KEPT_MS:
         return {}
     window = _window_at(market, start_ms)
     part = (rollup["region"], start_ms)
     held = window.measured.get(part)
-    if held and rollup["version"] <= held.version:
+    if held and rollup["samples"] <= held.samples:
         return {}
-    mean = rollup["gpu_utilization_mean"]
-    window.measured[part] = Measured(rollup["version"], rollup["samples"], mean)
+    window.measured[part] = Measured(rollup["samples"], rollup["gpu_utilization_mean"])
     return _window_row(window)
 
 

@@ -103,7 +103,6 @@ def rollup(at_ms: int, mean: float, samples: int, **fields: Any) -> dict[str, An
         "scope": "market",
         "region": "us-west-2",
         "window_start_ms": at_ms,
-        "version": 0,
         "samples": samples,
         "gpu_utilization_mean": mean,
         **fields,
@@ -265,8 +264,8 @@ def test_the_mean_of_what_was_measured_weighs_each_sample() -> None:
     told = feed.step(START_MS + 2 * 60_000)
     assert isclose(only(told, **HERE)["telemetry_utilization"], 0.3)
     assert isclose(only(told, region="", product="spot")["telemetry_utilization"], 0.42)
-    feed.rollup(START_MS, 0.6, samples=30, version=1)
-    feed.rollup(START_MS, 0.1, samples=30, version=0)
+    feed.rollup(START_MS, 0.6, samples=90)
+    feed.rollup(START_MS, 0.1, samples=30)
     final = only(feed.step(START_MS + WINDOW_MS + STEP_MS), is_final=True, **HERE)
     assert isclose(final["telemetry_utilization"], 0.6)
 
