@@ -318,6 +318,18 @@ class TelemetryBatch(Body):
     )
 
 
+class CalculatePrice(Body):
+    """GPUs that somebody thinks of renting."""
+
+    gpu_type: Word = Field(description="a gpu_type of the catalogue (B1)")
+    quantity: Quantity = Field(description=QUANTITY)
+    duration_hours: Hours = Field(description=f"a JSON integer from 1 to {MAX_HOURS} (U3)")
+    product: Literal["ondemand", "spot", "reserved"] = Field(
+        "ondemand", description="ondemand, spot or reserved (B1)"
+    )
+    region: Word | None = Field(None, description="a region of the catalogue, absent for any")
+
+
 class CreateKey(Body):
     """An API key to make; it never grants more than the caller has."""
 
@@ -390,6 +402,33 @@ class ReadingPage(Page):
     )
     to: ReadingTime | None = Field(None, description=f"{READING_TIME}, not included; now if absent")
     kind: Literal["gpu", "node"] = Field("gpu", description="gpu, or node for those of itself")
+
+
+class PriceQuery(Query):
+    """Whose price."""
+
+    gpu_type: Word | None = Field(
+        None, description="a gpu_type of the catalogue (B1); absent for every one"
+    )
+    region: Word | None = Field(
+        None, description="a region of the catalogue; absent for all of them together"
+    )
+
+
+class PricePage(Page):
+    """Which windows of which index."""
+
+    gpu_type: Word = Field(description="a gpu_type of the catalogue (B1)")
+    region: Word | None = Field(
+        None, description="a region of the catalogue; absent for all of them together"
+    )
+    product: Literal["ondemand", "spot", "reserved"] = Field(
+        "spot", description="ondemand, spot or reserved (B1)"
+    )
+    from_: ReadingTime | None = Field(
+        None, alias="from", description=f"{READING_TIME}; a day before `to` if absent"
+    )
+    to: ReadingTime | None = Field(None, description=f"{READING_TIME}, not included; now if absent")
 
 
 class DepthQuery(Query):

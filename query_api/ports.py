@@ -156,6 +156,10 @@ class LiveViews(Protocol):
         """The newest readings of the node's GPUs, and of itself, of the last hour."""
         ...
 
+    async def prices(self, gpu_types: Sequence[str], region: str) -> list[Row]:
+        """The newest PriceUpdate of each product of these types; an empty region is all of them."""
+        ...
+
 
 class Slots(Protocol):
     """Remembers, for all processes, which slots of a GPU have a reading."""
@@ -184,6 +188,21 @@ class ReadingFilter(NamedTuple):
     limit: int
     after: tuple[int, int] | None = None
     """(timestamp, GPU index) of the last one told."""
+
+
+class PriceFilter(NamedTuple):
+    """Which windows of an index, and from where on."""
+
+    gpu_type: str
+    region: str
+    """Empty for all together."""
+    product: str
+    from_ms: int
+    to_ms: int
+    """Not included."""
+    limit: int
+    before_ms: int | None = None
+    """Start of the last one told."""
 
 
 class OrderFilter(NamedTuple):
@@ -225,6 +244,14 @@ class History(Protocol):
 
     async def newest_readings(self, node_id: str) -> list[Row]:
         """The newest readings of the node's GPUs, and of itself, however old."""
+        ...
+
+    async def newest_prices(self, gpu_types: Sequence[str], region: str) -> list[Row]:
+        """The newest running PriceUpdate of each product of these types, of the last day."""
+        ...
+
+    async def prices(self, wanted: PriceFilter) -> tuple[list[Row], int]:
+        """A page of final PriceUpdates, newest first, and how many there are of these times."""
         ...
 
 
@@ -465,6 +492,8 @@ class Ports:
     slots: Slots
     samples: Samples
     limits: Limits = LIMITS
+    fee_basis_points: int = 0
+    """The platform's share of what a lease costs."""
     probes: Mapping[str, "Probe"] = field(default_factory=dict)
     """A check of each server for /health, by the server's name."""
     lags: Callable[[], Awaitable[Sequence["Lag"]]] | None = None

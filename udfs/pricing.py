@@ -14,11 +14,16 @@ a floating point number, made of exact sums at the very end.
 from math import sqrt
 from typing import Final, NamedTuple, Self
 
-from udfs.money import MAX_PRICE_MICROS, MIN_PRICE_MICROS, TICK_MICROS, divided_half_even
+from udfs.money import (
+    BASIS_POINTS,
+    MAX_PRICE_MICROS,
+    MIN_PRICE_MICROS,
+    TICK_MICROS,
+    divided_half_even,
+)
 
 SURGE: Final = 2
 """A market whose every GPU is allocated costs 1 + SURGE times its base price."""
-WHOLE_BASIS_POINTS: Final = 10_000
 
 
 class Supply(NamedTuple):
@@ -122,7 +127,7 @@ def limited_micros(wanted_micros: int, last_micros: int, limit_basis_points: int
     """
     if not wanted_micros or not last_micros:
         return wanted_micros or last_micros
-    most = last_micros * limit_basis_points // WHOLE_BASIS_POINTS
+    most = last_micros * limit_basis_points // BASIS_POINTS
     step = max(most - most % TICK_MICROS, TICK_MICROS)
     return _within_range(min(max(wanted_micros, last_micros - step), last_micros + step))
 
