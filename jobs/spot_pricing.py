@@ -14,7 +14,7 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, MapFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 
-from jobs.dead_letters import dead_letter
+from jobs.dead_letters import NOWHERE, dead_letter
 from jobs.windowed_job import WindowedJob
 from schemas import names
 from schemas.codec import Codec, UnreadableRecord
@@ -117,11 +117,22 @@ class SpotPricing(KeyedProcessFunction):
         market = self._market(gpu_type, ctx)
         due_ms = self._last_step_ms()
         self._arm(ctx)
-        told = spot_market.step(market, due_ms, self._limit_basis_points)
-        self._write(told.writes)
-        key, topic = gpu_type.encode(), names.PRICING_UPDATES.encode()
-        outputs = [(topic, key, self._update(update)) for update in told.updates]
+        try:
+            outputs = self._stepped(market, due_ms)
+        except MemoryError:
+            raise
+        except Exception as error:  # the next step tries again; other markets go on
+            self._markets.pop(gpu_type, None)
+            nothing = Row("", None, due_ms, NOWHERE, NOWHERE)
+            outputs = [self._dead_letter(f"step: {type(error).__name__}: {error}", nothing)]
         return [outputs] if outputs else []
+
+    def _stepped(self, market: SpotMarket, due_ms: int) -> list[Output]:
+        told = spot_market.step(market, due_ms, self._limit_basis_points)
+        key, topic = market.gpu_type.encode(), names.PRICING_UPDATES.encode()
+        outputs = [(topic, key, self._update(update)) for update in told.updates]
+        self._write(told.writes)
+        return outputs
 
     def _market(self, gpu_type: str, ctx: KeyedProcessFunction.Context) -> SpotMarket:
         """The market of the current key; when it is first touched, its timer is set too."""

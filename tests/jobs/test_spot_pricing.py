@@ -13,6 +13,7 @@ from jobs.spot_pricing import APPLIED_BY, GRACE_MS, JOB, GpuTypes, SpotPricing
 from schemas import codec as codecs
 from schemas import contract, names
 from tests.jobs.test_keyed_machine import Flink
+from udfs import spot_market
 from udfs.spot_market import STEP_MS, WINDOW_MS
 
 CODEC = codecs.offline()
@@ -133,6 +134,20 @@ def test_what_cannot_be_read_becomes_a_dead_letter(shell: Shell, value: bytes) -
     assert (letter["reader"], letter["topic"]) == ("spot_pricing", names.ORDERS_MATCHED)
     assert (letter["partition"], letter["offset"], letter["value"]) == (3, 7, value)
     assert shell.flink.timers == set()
+
+
+def test_a_step_that_fails_is_told_and_the_next_one_made(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ArithmeticError("halfway")
+
+    shell.send(names.INVENTORY_EVENTS, node(1))
+    with monkeypatch.context() as patched:
+        patched.setattr(spot_market, "step", fail)
+        ((topic, _, letter),) = shell.fire()
+    assert (topic, letter["reason"]) == (names.DEAD_LETTERS, "step: ArithmeticError: halfway")
+    assert {update["available"] for _, _, update in shell.fire()} == {8}
 
 
 def test_a_record_that_a_market_cannot_take_changes_nothing(
