@@ -48,8 +48,9 @@ def test_a_trade_moves_the_spot_price_that_everybody_is_told(run: Run, market: S
         "SELECT max(spot_price_micros) AS price, max(trade_count) AS trades FROM pricing_updates "
         "WHERE gpu_type = 'MI300X' AND region = 'us-east-1' AND product = 'spot'"
     )
-    assert eventually(lambda: run("sql", stored)["data"] == [_row(2_250_000, 1)], "rows", SECONDS)
 
+    def is_stored() -> bool:
+        (row,) = run("sql", stored)["data"]
+        return (int(row["price"]), int(row["trades"])) == (2_250_000, 1)
 
-def _row(price_micros: int, trades: int) -> dict[str, Any]:
-    return {"price": str(price_micros), "trades": str(trades)}
+    assert eventually(is_stored, "rows", SECONDS)
