@@ -7,7 +7,7 @@ trade, so every index of the region tells the same.
 Time comes in as steps, one each `STEP_MS`. A step prices each region anew and tells of each index
 how its window stands so far. The first step after a window's end tells its final result, and so
 does every later one that has news of it: a trade or a rollup that came late. Trades come in the
-order of their book's sequence, so whatever comes late belongs to the newest window of its product
+order of their book's sequence, so whatever comes late belongs to the newest window of its book
 or to one after it: these are remembered, however old; the others for `KEPT_MS`.
 """
 
@@ -116,7 +116,7 @@ class SpotMarket:
     """By region, as of the last step."""
     quoted: dict[Index, Quoted] = field(default_factory=dict)
     newest: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """By product the sequence of its last trade, and the start of the window that it is in."""
+    """By book the sequence of its last trade, and the start of the window that it is in."""
 
 
 class Told(NamedTuple):
@@ -155,17 +155,17 @@ def change_node(market: SpotMarket, fact: Record) -> Writes:
 
 def add_trade(market: SpotMarket, fact: Record) -> Writes:
     """Take in an `OrderMatched`; one that came before changes nothing."""
-    product, at_ms = fact["product"], fact["occurred_at_ms"]
-    seq, _ = market.newest.get(product, (0, 0))
+    book_id, at_ms = fact["book_id"], fact["occurred_at_ms"]
+    seq, _ = market.newest.get(book_id, (0, 0))
     if fact["book_seq"] <= seq:
         return {}
     window = _window_at(market, at_ms)
     for region in _regions(fact["region"]):
-        index = Index(product, region)
+        index = Index(fact["product"], region)
         sums = window.trades.get(index, Trades())
         sums = window.trades[index] = sums.with_trade(fact["price_micros"], fact["quantity"])
         window.quoted[index] = market.quoted[index] = Quoted(sums.vwap_micros, at_ms)
-    market.newest[product] = (fact["book_seq"], window.start_ms)
+    market.newest[book_id] = (fact["book_seq"], window.start_ms)
     return {**_window_row(window), **_market_row(market)}
 
 
@@ -341,7 +341,7 @@ def _read_market(market: SpotMarket, row: Any) -> None:
         market.supply.setdefault(region, Supply())
     market.priced = {region: Priced(*each) for region, each in priced.items()}
     market.quoted = _read_quoted(quoted)
-    market.newest = {product: (seq, start_ms) for product, (seq, start_ms) in newest.items()}
+    market.newest = {book_id: (seq, start_ms) for book_id, (seq, start_ms) in newest.items()}
 
 
 def _read_node(row: Any) -> Node:

@@ -27,6 +27,7 @@ LETTERS: Final = {
     "admission": {"admission"},
     "matching": {"matching"},
     "projection": {"projection-clickhouse", "projection-redis"},
+    "spot_pricing": {"spot_pricing"},
     # These pass over what another reader of the topic sets aside.
     "market_data": set[str](),
     "query_api": set[str](),
@@ -36,9 +37,10 @@ OF_READINGS: Final = {"projection-telemetry-clickhouse", "projection-telemetry-r
 READ: Final = [
     topic
     for topic in contract.topics().values()
-    if topic.readers and topic.name != names.BOOKS_SNAPSHOTS
+    if topic.readers and topic.name not in (names.BOOKS_SNAPSHOTS, names.TELEMETRY_ROLLUPS)
 ]
-"""Snapshots are read at the start alone; tests/jobs/test_snapshots.py has their poison."""
+"""Snapshots are read at the start alone; tests/jobs/test_snapshots.py has their poison. Of rollups,
+spot pricing reads none but those of markets, by their key."""
 EXAMPLES: Final = Path(contract.__file__).parent / "examples"
 COMMANDS: Final = (names.ACCOUNTS_COMMANDS, names.BOOKS_COMMANDS)
 BOOK: Final = "POISON.spot"
@@ -63,7 +65,7 @@ def poison(wire: Wire, topic: Topic) -> dict[str, bytes | None]:
         names.TELEMETRY_GPU: ("timestamp", 2**62),
         names.TELEMETRY_NODE: ("timestamp", 2**62),
     }.get(topic.name, ("occurred_at_ms", 2**62))
-    text = "region" if topic.name in READINGS else "command_id"
+    text = "region" if topic.name in (*READINGS, names.PRICING_UPDATES) else "command_id"
     far_out = {**example(topic.name), field: value}
     long = {**example(topic.name), text: "x" * 900_000}
     return {
@@ -112,6 +114,8 @@ def tell_facts(wire: Wire, topic: str) -> Neighbours:
         fresh = {name: str(uuid4()) for name in record if name in FRESH}
         if record.get("book_id"):
             fresh |= {"book_id": BOOK, "book_seq": time.time_ns() // 1_000_000}
+        if topic == names.PRICING_UPDATES:
+            fresh |= {"gpu_type": str(uuid4())}
         if topic in READINGS:
             fresh |= {"timestamp": time.time_ns() // 1_000_000}
         sent.append({**record, **fresh})
@@ -129,7 +133,7 @@ FRESH: Final = {"event_id", "order_id", "bid_order_id", "ask_order_id", "node_id
 
 
 def in_clickhouse(wire: Wire, topic: str, fact: Found) -> bool:
-    column = "node_id" if topic in READINGS else "event_id"
+    column = next(name for name in ("event_id", "node_id", "gpu_type") if name in fact)
     sql = f"SELECT 1 FROM {rows.tables()[topic]} WHERE {column} = '{fact[column]}'"
     return len(wire.clickhouse.query(sql).result_rows) == 1
 
@@ -188,7 +192,7 @@ def test_poison_is_set_aside_with_its_place_and_nobody_is_harmed(
     assert all(told.values())
     assert until(neighbours.is_seen)
     assert (wire.restarts(), processes(wire)) == before
-    assert len(before[0]) == 2
+    assert len(before[0]) == 3
 
 
 def test_an_unknown_schema_waits_for_a_registry_that_is_away(wire: Wire, pair: Pair) -> None:

@@ -88,6 +88,7 @@ def node_changed(node_id: str, seq: int, **fields: Any) -> dict[str, Any]:
 
 def matched(at_ms: int, price: int, quantity: int, seq: int, **fields: Any) -> dict[str, Any]:
     return {
+        "book_id": f"H100.{fields.get('product', 'spot')}",
         "product": "spot",
         "region": "us-west-2",
         "occurred_at_ms": at_ms,
@@ -230,7 +231,7 @@ def test_what_was_over_before_the_first_step_is_not_told() -> None:
     assert only(told, **HERE)["last_trade_at_ms"] == START_MS
 
 
-def test_windows_are_forgotten_but_the_newest_of_a_product() -> None:
+def test_windows_are_forgotten_but_the_newest_of_a_book() -> None:
     feed = Feed()
     feed.node(available=8)
     feed.trade(START_MS + 1)
