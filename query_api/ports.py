@@ -246,6 +246,10 @@ class History(Protocol):
         """The newest readings of the node's GPUs, and of itself, however old."""
         ...
 
+    async def cluster_utilization(self, from_ms: int) -> Mapping[str, float]:
+        """What the GPUs of each cluster measured in its newest minute, of those from then on."""
+        ...
+
     async def newest_prices(self, gpu_types: Sequence[str], region: str) -> list[Row]:
         """The newest running PriceUpdate of each product of these types, of the last day."""
         ...

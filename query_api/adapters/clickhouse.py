@@ -100,6 +100,15 @@ class ClickHouse:
             found += await self._rows(sql, {"node_id": node_id})
         return [_reading(row) for row in found]
 
+    async def cluster_utilization(self, from_ms: int) -> Mapping[str, float]:
+        sql = (
+            "SELECT scope_id, argMax(gpu_utilization_mean, (window_start_ms, samples)) AS mean "
+            "FROM telemetry_rollups WHERE scope = 'cluster' AND window_seconds = 60 "
+            "AND window_start_ms >= {from_ms:Int64} GROUP BY scope_id"
+        )
+        rows = await self._rows(sql, {"from_ms": from_ms})
+        return {row["scope_id"]: row["mean"] for row in rows}
+
     async def newest_prices(self, gpu_types: Sequence[str], region: str) -> list[Row]:
         sql = (
             "SELECT * FROM pricing_updates WHERE gpu_type IN {gpu_types:Array(String)} "

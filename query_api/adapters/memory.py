@@ -76,6 +76,7 @@ class MemoryMarket:
         self.watches, self.placements = Watches(clock), Watches(clock)
         self.rows: dict[str, dict[str, str]] = defaultdict(dict)
         self.trades: list[Row] = []
+        self.cluster_utilization: dict[str, float] = {}
         self.prices: list[Row] = []
         """Every PriceUpdate, as the spot pricing job told them."""
         self._node_facts: dict[str, Row] = {}
@@ -226,6 +227,10 @@ class MemoryHistory:
     async def newest_readings(self, node_id: str) -> list[Row]:
         self._market._ask("clickhouse")
         return self._telemetry.newest(node_id)
+
+    async def cluster_utilization(self, from_ms: int) -> Mapping[str, float]:
+        self._market._ask("clickhouse")
+        return self._market.cluster_utilization
 
     async def newest_prices(self, gpu_types: Sequence[str], region: str) -> list[Row]:
         self._market._ask("clickhouse")

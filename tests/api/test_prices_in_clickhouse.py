@@ -11,7 +11,7 @@ import pytest
 from jobs.contract import statements
 from query_api.adapters.clickhouse import ClickHouse
 from query_api.ports import PriceFilter
-from schemas import generate
+from schemas import contract, generate
 from tests.api.test_pricing import update
 from udfs.spot_market import WINDOW_MS
 
@@ -45,6 +45,27 @@ def history(session: Any) -> ClickHouse:
 def insert(session: Any, *updates: dict[str, Any]) -> None:
     lines = "\n".join(json.dumps(each) for each in updates)
     session.query(f"INSERT INTO pricing_updates FORMAT JSONEachRow\n{lines}")
+
+
+async def test_the_newest_minute_of_each_cluster(session: Any, history: ClickHouse) -> None:
+    fields = contract.records()["TelemetryRollup"]["fields"]
+    columns = ", ".join(f"{field['name']} {generate._column(field)}" for field in fields)
+    session.query(
+        f"CREATE TABLE telemetry_rollups ({columns}) ENGINE = ReplacingMergeTree(samples) "
+        "ORDER BY (scope, scope_id, window_seconds, window_start_ms)"
+    )
+    minute = {"scope": "cluster", "scope_id": "c1", "window_seconds": 60, "samples": 5}
+    told = [
+        {**minute, "window_start_ms": 0, "gpu_utilization_mean": 0.1},
+        {**minute, "window_start_ms": 60_000, "gpu_utilization_mean": 0.2},
+        {**minute, "window_start_ms": 60_000, "gpu_utilization_mean": 0.3, "samples": 6},
+        {**minute, "window_start_ms": 0, "gpu_utilization_mean": 0.4, "scope_id": "c2"},
+        {**minute, "window_start_ms": 60_000, "gpu_utilization_mean": 0.5, "scope": "node"},
+    ]
+    lines = "\n".join(json.dumps(each) for each in told)
+    session.query(f"INSERT INTO telemetry_rollups FORMAT JSONEachRow\n{lines}")
+    assert await history.cluster_utilization(0) == {"c1": 0.3, "c2": 0.4}
+    assert await history.cluster_utilization(60_000) == {"c1": 0.3}
 
 
 async def test_final_windows_newest_first_each_as_it_was_told_last(
