@@ -54,7 +54,7 @@ class Comparison:
 def aged_before_ms(now_ms: int) -> dict[str, int]:
     """Until when the facts of each kind may have left their topic."""
     return {
-        kind: now_ms + MARGIN_MS - contract.topics()[topic].retention_days * 86_400_000
+        kind: now_ms + MARGIN_MS - contract.topics()[topic].retention_ms
         for kind, topic in names.FACT_TOPICS.items()
     }
 

@@ -15,6 +15,7 @@ from jobs import (
     kafka,
     matching,
     saved_state,
+    spot_pricing,
     telemetry_rollup,
 )
 from jobs.cluster import Cluster, ClusterError
@@ -23,10 +24,16 @@ from jobs.keyed_machine import KeyedMachine, MachineJob
 from jobs.refused import Refused
 from jobs.saved_state import ACCEPT_CODE, ACCEPT_LOG, SavedState
 from jobs.sql_job import SqlJob
+from jobs.windowed_job import WindowedJob
 from schemas.settings import Settings
 
-Job = MachineJob | SqlJob
-JOBS: Final[tuple[Job, ...]] = (admission.JOB, matching.JOB, telemetry_rollup.JOB)
+Job = MachineJob | SqlJob | WindowedJob
+JOBS: Final[tuple[Job, ...]] = (
+    admission.JOB,
+    matching.JOB,
+    telemetry_rollup.JOB,
+    spot_pricing.JOB,
+)
 RUNNING_SECONDS: Final = 120.0
 CHECKPOINT_FOLDER: Final = "execution.checkpointing.dir"
 _LOG = logging.getLogger(__name__)
@@ -54,7 +61,7 @@ def submit(settings: Settings, accept: Collection[str] = ()) -> None:
 
 
 def _submit(cluster: Cluster, settings: Settings, accept: Collection[str]) -> None:
-    topics = sorted({topic for job in JOBS for topic in (job.log, *job.outputs)})
+    topics = sorted({topic for job in JOBS for topic in (*job.inputs, *job.outputs)})
     kafka.check_partition_counts(kafka.partition_counts(kafka.admin(settings)), topics)
     running = {job.title for job in cluster.jobs()}
     started = [_start(job, cluster, settings, accept) for job in JOBS if job.title not in running]
@@ -93,7 +100,7 @@ def _stop(cluster: Cluster, settings: Settings) -> None:
         raise NotStopped(f"cancelled without a savepoint, checkpoints kept: {'; '.join(refused)}")
 
 
-def marks(job: Job, settings: Settings) -> dict[int, tuple[int, int]]:
+def marks(job: MachineJob | SqlJob, settings: Settings) -> dict[int, tuple[int, int]]:
     """The first offset and the one after the last of each partition of a job's log."""
     with closing(kafka.consumer(settings, environment.group(job))) as client:
         return kafka.watermarks(client, job.log)
@@ -111,9 +118,10 @@ def _start(job: Job, cluster: Cluster, settings: Settings, accept: Collection[st
         checkpoint.read,
         accept_code=ACCEPT_CODE in accept,
     )
-    continuity.check_log(
-        job.name, job.log, marks(job, settings), state, accept_cut=ACCEPT_LOG in accept
-    )
+    if isinstance(job, MachineJob):
+        continuity.check_log(
+            job.name, job.log, marks(job, settings), state, accept_cut=ACCEPT_LOG in accept
+        )
     _LOG.info("%s starts from %s", job.name, state.uri if state else "the beginning of its log")
     return _hand_to_flink(job, cluster, settings, _flink_settings(job, settings, base_uri, state))
 
@@ -122,11 +130,20 @@ def _hand_to_flink(
     job: Job, cluster: Cluster, settings: Settings, flink_settings: dict[str, str]
 ) -> str:
     bootstrap, registry = settings.text("KAFKA_BOOTSTRAP"), settings.text("REGISTRY_URL")
-    if isinstance(job, SqlJob):
-        flink_settings = flink_settings | job.flink_settings
-        return environment.submit_sql(job, cluster.url, bootstrap, registry, flink_settings)
-    function = KeyedMachine(job, partial(registry_codec, registry))
-    return environment.submit(job, function, cluster.url, bootstrap, flink_settings)
+    codec = partial(registry_codec, registry)
+    match job:
+        case SqlJob():
+            flink_settings = flink_settings | job.flink_settings
+            return environment.submit_sql(job, cluster.url, bootstrap, registry, flink_settings)
+        case MachineJob():
+            function = KeyedMachine(job, codec)
+            return environment.submit(job, function, cluster.url, bootstrap, flink_settings)
+        case WindowedJob():
+            keys = spot_pricing.GpuTypes(codec)
+            prices = spot_pricing.SpotPricing(codec, settings.number("SPOT_PRICE_STEP_BPS"))
+            return environment.submit_windowed(
+                job, keys, prices, cluster.url, bootstrap, flink_settings
+            )
 
 
 def _flink_settings(

@@ -1,4 +1,4 @@
-"""Flink as our jobs need it, built through classes that PyFlink does not promise to keep.
+"""Flink as the machine jobs need it, built through classes that PyFlink does not promise to keep.
 
 With `checkpoint` the only module that touches PyFlink's and Flink's inner classes, and so pinned to
 one minor version. What it does that the public API cannot: several jobs from one driver to a remote
@@ -13,13 +13,20 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pyflink.common import Configuration, Types
-from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
+from pyflink.datastream import (
+    DataStream,
+    KeyedProcessFunction,
+    KeyedStream,
+    MapFunction,
+    StreamExecutionEnvironment,
+)
 from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
 from jobs.keyed_machine import KeyedMachine, MachineJob
 from jobs.refused import Refused
 from jobs.sql_job import SqlJob
+from jobs.windowed_job import WindowedJob
 
 SUPPORTED: Final = "2.3."
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
@@ -27,6 +34,7 @@ RECORD = Types.TUPLE(
     [Types.STRING(), BYTES, Types.LONG(), Types.INT(), Types.LONG()],
 )
 """The key goes with its record: to ask Flink for it is one more call into the JVM."""
+KEYED = Types.ROW_NAMED(["record_key", "record"], [Types.STRING(), RECORD])
 OUTPUTS = Types.LIST(Types.OBJECT_ARRAY(BYTES))
 """Topic, key and value of each record that one record makes. An array for each: of a list of tuples
 the bridge would make one tuple over and over, so that all were the last."""
@@ -56,7 +64,7 @@ def submit(
     environment = _remote(flink_url, settings)
     tables = StreamTableEnvironment.create(environment)
     outputs = (
-        _keyed(_log(tables, job, kafka))
+        _keyed(_records(_log(tables, job, kafka)))
         .process(function, output_type=OUTPUTS)
         .name(f"{job.name} machine")
         .uid(f"{job.name}/machine")
@@ -92,6 +100,49 @@ def submit_sql(
     statements.attach_as_datastream()
     _name_operators(environment, job)
     return str(environment.execute_async(job.title).get_job_id())
+
+
+def submit_windowed(
+    job: WindowedJob,
+    keys: MapFunction,
+    function: KeyedProcessFunction,
+    flink_url: str,
+    kafka: str,
+    settings: dict[str, str],
+) -> str:
+    """Submit a job over several topics and return Flink's id of it.
+
+    Args:
+        job: what to run.
+        keys: puts the key before a record, in the place of its topic.
+        function: the job's keyed function.
+        flink_url: Flink's REST API.
+        kafka: Kafka's bootstrap servers.
+        settings: Flink's configuration for this job, on top of the cluster's.
+
+    Raises:
+        UnsupportedFlink: another version of apache-flink is installed.
+    """
+    _check_version()
+    environment = _remote(flink_url, settings)
+    tables = StreamTableEnvironment.create(environment)
+    outputs = windowed(_records(_topics(tables, job, kafka)), job, keys, function)
+    _attach_sink(tables, outputs, job, kafka)
+    _name_operators(environment, job)
+    return str(environment.execute_async(job.title).get_job_id())
+
+
+def windowed(
+    records: DataStream, job: WindowedJob, keys: MapFunction, function: KeyedProcessFunction
+) -> DataStream:
+    """What a job over several topics makes of their records."""
+    keyed = records.map(keys, output_type=KEYED).name(f"{job.name} keys").uid(f"{job.name}/keys")
+    return (
+        _keyed(keyed)
+        .process(function, output_type=OUTPUTS)
+        .name(f"{job.name} windows")
+        .uid(f"{job.name}/windows")
+    )
 
 
 def _check_version() -> None:
@@ -150,23 +201,64 @@ def _log(tables: StreamTableEnvironment, job: MachineJob, kafka: str) -> Any:
         FROM log""")
 
 
-def group(job: MachineJob | SqlJob) -> str:
+def _topics(tables: StreamTableEnvironment, job: WindowedJob, kafka: str) -> Any:
+    """The records of all topics that the job wants, as a table of topic and record."""
+    tables.execute_sql(f"""
+        CREATE TEMPORARY TABLE topics (
+            topic STRING METADATA VIRTUAL,
+            record_key STRING,
+            record_value BYTES,
+            append_time TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+            log_partition INT METADATA FROM 'partition' VIRTUAL,
+            log_offset BIGINT METADATA FROM 'offset' VIRTUAL
+        ) WITH (
+            'connector' = 'kafka',
+            'topic' = '{";".join(job.inputs)}',
+            'properties.bootstrap.servers' = '{kafka}',
+            'properties.group.id' = '{group(job)}',
+            'scan.startup.mode' = 'earliest-offset',
+            'key.format' = 'raw',
+            'key.fields' = 'record_key',
+            'value.format' = 'raw',
+            'value.fields-include' = 'EXCEPT_KEY'
+        )""")
+    return tables.sql_query(f"""
+        SELECT
+            topic AS record_key,
+            ROW(
+                topic,
+                record_value,
+                EXTRACT(EPOCH FROM append_time) * 1000 + EXTRACT(MILLISECOND FROM append_time),
+                log_partition,
+                log_offset
+            ) AS record
+        FROM topics
+        WHERE {job.wanted}""")
+
+
+def group(job: MachineJob | SqlJob | WindowedJob) -> str:
     """The consumer group in which the job commits offsets, at each checkpoint."""
     return f"gpubroker-{job.name}"
 
 
-def _keyed(table: Any) -> KeyedStream:
-    """The table's rows as (key, record), keyed in the JVM; PyFlink's own `key_by` runs Python."""
-    jvm = get_gateway().jvm
-    row = Types.ROW_NAMED(["record_key", "record"], [Types.STRING(), RECORD])
-    stream = table._t_env._j_tenv.toAppendStream(table._j_table, row.get_java_type_info())
-    selector = jvm.org.apache.flink.streaming.api.functions.python.KeyByKeySelector()
+def _records(table: Any) -> DataStream:
+    """The table's rows of key and record."""
+    row = KEYED.get_java_type_info()
+    return DataStream(table._t_env._j_tenv.toAppendStream(table._j_table, row))
+
+
+def _keyed(records: DataStream) -> KeyedStream:
+    """Records by their keys, taken in the JVM; PyFlink's own `key_by` runs Python."""
+    selector = get_gateway().jvm.org.apache.flink.streaming.api.functions.python.KeyByKeySelector()
     key = Types.ROW([Types.STRING()]).get_java_type_info()
-    return KeyedStream(stream.keyBy(selector, key), RECORD, DataStream(stream))
+    return KeyedStream(records._j_data_stream.keyBy(selector, key), RECORD, records)
 
 
 def _attach_sink(
-    tables: StreamTableEnvironment, outputs: DataStream, job: MachineJob, kafka: str
+    tables: StreamTableEnvironment,
+    outputs: DataStream,
+    job: MachineJob | WindowedJob,
+    kafka: str,
 ) -> None:
     """One producer to all topics of the job; at least once, so nothing waits for a checkpoint."""
     tables.execute_sql(f"""
@@ -198,9 +290,12 @@ def _attach_sink(
     statements.attach_as_datastream()
 
 
-def _name_operators(environment: StreamExecutionEnvironment, job: MachineJob | SqlJob) -> None:
+def _name_operators(
+    environment: StreamExecutionEnvironment, job: MachineJob | SqlJob | WindowedJob
+) -> None:
     """Give source and sink names for people, and every operator a uid that never changes."""
-    readable = {"SourceTransformation": job.log, "SinkTransformation": f"{job.name} outputs"}
+    source = f"{job.name} inputs" if isinstance(job, WindowedJob) else job.log
+    readable = {"SourceTransformation": source, "SinkTransformation": f"{job.name} outputs"}
     for index, step in enumerate(_transformations(environment)):
         kind = step.getClass().getSimpleName()
         if kind in readable:

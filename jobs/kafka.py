@@ -21,7 +21,6 @@ from schemas import contract
 from schemas.settings import Settings
 
 TIMEOUT_SECONDS: Final = 10.0
-DAY_MS: Final = 24 * 3600 * 1000
 _LOG = logging.getLogger(__name__)
 
 
@@ -215,7 +214,7 @@ def _new_topic(topic: contract.Topic, replication: int) -> NewTopic:
         num_partitions=topic.partitions,
         replication_factor=replication,
         config={
-            "retention.ms": str(topic.retention_days * DAY_MS),
+            "retention.ms": str(topic.retention_ms),
             "message.timestamp.type": "LogAppendTime" if topic.log_append_time else "CreateTime",
         },
     )

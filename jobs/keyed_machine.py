@@ -55,6 +55,10 @@ class MachineJob:
         """Nothing may be amiss: a machine is its whole log and its code (market-rules.md B2)."""
         return ()
 
+    def inputs(self) -> tuple[str, ...]:
+        """The topics that it reads: its one log."""
+        return (self.log,)
+
     @property
     def outputs(self) -> tuple[str, ...]:
         """The topics that it writes, as topics.toml has them."""

@@ -114,6 +114,14 @@ def _node_changed(fact: Fact) -> list[Fold]:
     return [Fold(views.node_key(fact["node_id"]), "node", stamp, {"fact": text})]
 
 
+def _priced(fact: Fact) -> list[Fold]:
+    """The newest of each product; a final result is older than the running one told before it."""
+    key = views.price_key(fact["gpu_type"], fact["region"])
+    text = json.dumps(fact, separators=(",", ":"))
+    fields = {views.price_field(fact["product"]): text}
+    return [Fold(key, fact["product"], views.stamp(fact["occurred_at_ms"], 0), fields)]
+
+
 def _order(fact: Fact, group: str, *names: str) -> Fold:
     fields = {name: views.text(fact[name]) for name in names}
     return Fold(views.order_key(fact["order_id"]), group, _stamp(fact), fields)
@@ -130,4 +138,5 @@ _FOLDS: Final[dict[str, Callable[[Fact], list[Fold]]]] = {
     "orders.cancelled": _closed,
     "orders.rejected": _rejected,
     "inventory.events": _node_changed,
+    "pricing.updates": _priced,
 }

@@ -41,6 +41,11 @@ class SqlJob:
         return ACCEPT_CODE, ACCEPT_LOG
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """The topics that it reads: its one log."""
+        return (self.log,)
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """The topics that it writes, as topics.toml has them."""
         return tuple(t.name for t in contract.topics().values() if self.name in t.writers)

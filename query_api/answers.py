@@ -198,6 +198,91 @@ class Preview(TypedDict):
     book_seq: int
 
 
+class PriceIndex(TypedDict):
+    """The trades of one product in one window."""
+
+    product: str
+    avg_price: TradeUsd | None
+    min_price: TradeUsd | None
+    max_price: TradeUsd | None
+    stddev: float
+    quantity: int
+    value_per_hour: TradeUsd
+    trades: int
+    last_trade_at: Time | None
+
+
+class SpotPrice(TypedDict):
+    """What a GPU type costs in one region, or with null in all of them together."""
+
+    gpu_type: str
+    region: str | None
+    spot_price: LimitUsd | None
+    base_price: LimitUsd | None
+    unchanged_since: Time | None
+    allocated: int
+    held: int
+    available: int
+    utilization: float
+    telemetry_utilization: float | None
+    as_of: Time
+    window_start: Time
+    products: list[PriceIndex]
+
+
+class SpotPrices(TypedDict):
+    """Prices by GPU type."""
+
+    items: list[SpotPrice]
+
+
+class PriceWindow(PriceIndex):
+    """Five minutes of an index."""
+
+    gpu_type: str
+    region: str | None
+    window_start: Time
+    window_seconds: int
+    spot_price: LimitUsd | None
+    base_price: LimitUsd | None
+    utilization: float
+    telemetry_utilization: float | None
+
+
+class PriceHistory(TypedDict):
+    """A page of windows, newest first."""
+
+    items: list[PriceWindow]
+    total: int
+    next_cursor: str | None
+
+
+class PriceRange(TypedDict):
+    """The lowest and the highest price of an expected fill."""
+
+    low: TradeUsd
+    high: TradeUsd
+
+
+class CalculatedPrice(TypedDict):
+    """What renting GPUs would cost now; null where the book has none of them to sell."""
+
+    gpu_type: str
+    product: str
+    region: str | None
+    quantity: int
+    duration_hours: int
+    limit_price: LimitUsd | None
+    price_range: PriceRange | None
+    avg_price: TradeUsd | None
+    filled: int
+    unfilled: int
+    total: TradeUsd
+    fee: TradeUsd
+    fee_basis_points: int
+    book_seq: int
+
+
 class Match(TypedDict):
     """What a tick closed."""
 
@@ -665,6 +750,56 @@ def told_key(key: Row) -> Key:
     }
 
 
+def told_index(update: Row) -> PriceIndex:
+    """The trades that a PriceUpdate tells of."""
+    return {
+        "product": update["product"],
+        "avg_price": trade_usd(update["vwap_micros"]),
+        "min_price": trade_usd(update["min_micros"]),
+        "max_price": trade_usd(update["max_micros"]),
+        "stddev": update["stddev_micros"] / money.MICROS,
+        "quantity": update["volume_gpus"],
+        "value_per_hour": money.trade_usd(update["volume_micros"]),
+        "trades": update["trade_count"],
+        "last_trade_at": times.told_if_set(update["last_trade_at_ms"]),
+    }
+
+
+def told_spot_price(updates: Sequence[Row]) -> SpotPrice:
+    """The newest PriceUpdate of each product of one type and region."""
+    newest = max(updates, key=lambda update: int(update["occurred_at_ms"]))
+    return {
+        "gpu_type": newest["gpu_type"],
+        "region": newest["region"] or None,
+        "spot_price": limit_usd(newest["spot_price_micros"]),
+        "base_price": limit_usd(newest["base_price_micros"]),
+        "unchanged_since": times.told_if_set(newest["unchanged_since_ms"]),
+        "allocated": newest["allocated"],
+        "held": newest["held"],
+        "available": newest["available"],
+        "utilization": newest["utilization"],
+        "telemetry_utilization": _measured(newest),
+        "as_of": times.told(newest["occurred_at_ms"]),
+        "window_start": times.told(newest["window_start_ms"]),
+        "products": [told_index(update) for update in updates],
+    }
+
+
+def told_price_window(update: Row) -> PriceWindow:
+    """The final PriceUpdate of a window."""
+    return {
+        **told_index(update),
+        "gpu_type": update["gpu_type"],
+        "region": update["region"] or None,
+        "window_start": times.told(update["window_start_ms"]),
+        "window_seconds": update["window_seconds"],
+        "spot_price": limit_usd(update["spot_price_micros"]),
+        "base_price": limit_usd(update["base_price_micros"]),
+        "utilization": update["utilization"],
+        "telemetry_utilization": _measured(update),
+    }
+
+
 def told_reading(reading: Row) -> Row:
     """A reading, its time as times are told."""
     return {**reading, "timestamp": times.told(reading["timestamp"])}
@@ -689,6 +824,16 @@ def newest_reading(reading: Row, now_ms: int) -> Row:
 def limit_usd(price_micros: int | None) -> str | None:
     """A limit in USD; None for none or 0."""
     return money.limit_usd(price_micros) if price_micros else None
+
+
+def trade_usd(price_micros: int) -> str | None:
+    """A price of trades in USD; None for 0, where there was none."""
+    return money.trade_usd(price_micros) if price_micros else None
+
+
+def _measured(update: Row) -> float | None:
+    mean: float = update["telemetry_utilization"]
+    return None if mean < 0 else mean
 
 
 def _gpu(gpu: Row, slot: str) -> Gpu:

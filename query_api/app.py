@@ -26,6 +26,7 @@ from query_api.queries import auth as auth_queries
 from query_api.queries import market as market_queries
 from query_api.queries import nodes as node_queries
 from query_api.queries import orders as order_queries
+from query_api.queries import pricing as pricing_queries
 from query_api.queries import providers as provider_queries
 from query_api.queries import snapshots as snapshot_queries
 from query_api.queries import telemetry as telemetry_queries
@@ -36,6 +37,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *order_queries.ENDPOINTS,
     *market.ENDPOINTS,
     *market_queries.ENDPOINTS,
+    *pricing_queries.ENDPOINTS,
     *snapshots.ENDPOINTS,
     *snapshot_queries.ENDPOINTS,
     *accounts.ENDPOINTS,

@@ -318,6 +318,18 @@ class TelemetryBatch(Body):
     )
 
 
+class CalculatePrice(Body):
+    """GPUs that somebody thinks of renting."""
+
+    gpu_type: Word = Field(description="a gpu_type of the catalogue (B1)")
+    quantity: Quantity = Field(description=QUANTITY)
+    duration_hours: Hours = Field(description=f"a JSON integer from 1 to {MAX_HOURS} (U3)")
+    product: Literal["ondemand", "spot", "reserved"] = Field(
+        "ondemand", description="ondemand, spot or reserved (B1)"
+    )
+    region: Word | None = Field(None, description="a region of the catalogue, absent for any")
+
+
 class CreateKey(Body):
     """An API key to make; it never grants more than the caller has."""
 
@@ -395,6 +407,33 @@ class ReadingPage(Page):
         description="raw for single readings, 10s or 1m for windows of all GPUs together, auto for "
         "the one that fits the time between `from` and `to`; of the node itself only raw",
     )
+
+
+class PriceQuery(Query):
+    """Whose price."""
+
+    gpu_type: Word | None = Field(
+        None, description="a gpu_type of the catalogue (B1); absent for every one"
+    )
+    region: Word | None = Field(
+        None, description="a region of the catalogue; absent for all of them together"
+    )
+
+
+class PricePage(Page):
+    """Which windows of which index."""
+
+    gpu_type: Word = Field(description="a gpu_type of the catalogue (B1)")
+    region: Word | None = Field(
+        None, description="a region of the catalogue; absent for all of them together"
+    )
+    product: Literal["ondemand", "spot", "reserved"] = Field(
+        "spot", description="ondemand, spot or reserved (B1)"
+    )
+    from_: ReadingTime | None = Field(
+        None, alias="from", description=f"{READING_TIME}; a day before `to` if absent"
+    )
+    to: ReadingTime | None = Field(None, description=f"{READING_TIME}, not included; now if absent")
 
 
 class DepthQuery(Query):

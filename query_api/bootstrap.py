@@ -64,6 +64,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             slots=SharedSlots(live),
             samples=placements,
             limits=Limits.of(settings),
+            fee_basis_points=settings.basis_points("PLATFORM_FEE_BPS"),
             probes={
                 "postgres": store.ping,
                 "redis": live.ping,

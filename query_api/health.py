@@ -18,7 +18,9 @@ PROBE_SECONDS = 1.5
 FRESH_SECONDS = 1.0
 """How long an answer about the servers is used again."""
 LOOKED_UP_SECONDS = 5.0
-"""How long trades and lags are used again."""
+"""How long trades, lags and utilisation are used again."""
+UTILIZATION_MS = 300_000
+"""How far back a cluster's newest minute may be."""
 ESSENTIAL = ("kafka",)
 """Without these nothing can be ordered: the market is down, not degraded."""
 
@@ -28,6 +30,7 @@ def add_to(app: Quart, ports: Ports, metrics: Metrics) -> None:
     started = time.monotonic()
     states = Cached(lambda: probed(ports.probes), FRESH_SECONDS, ports.clock)
     trades = Cached(ports.history.trades_count, LOOKED_UP_SECONDS, ports.clock)
+    clusters = Cached(lambda: _cluster_utilization(ports), LOOKED_UP_SECONDS, ports.clock)
     lags = Cached(ports.lags or _no_lags, LOOKED_UP_SECONDS, ports.clock)
 
     async def show_health() -> Response:
@@ -47,6 +50,7 @@ def add_to(app: Quart, ports: Ports, metrics: Metrics) -> None:
     async def show_metrics() -> Response:
         metrics.looked_up.trades = await _or_none(trades)
         metrics.looked_up.lags = await _or_none(lags) or ()
+        metrics.looked_up.clusters = await _or_none(clusters) or {}
         return Response(metrics.text(), 200, {"Content-Type": CONTENT_TYPE_LATEST})
 
     app.add_url_rule("/health", "health", show_health, provide_automatic_options=False)
@@ -81,6 +85,11 @@ async def _or_none(cached: Cached[Any]) -> Any:
         return await asyncio.wait_for(cached.get(), PROBE_SECONDS)
     except Exception:  # metrics must be told whatever is away
         return None
+
+
+async def _cluster_utilization(ports: Ports) -> Mapping[str, float]:
+    from_ms = ports.clock.now_ms() - UTILIZATION_MS
+    return await ports.history.cluster_utilization(from_ms)
 
 
 async def _no_lags() -> tuple[Lag, ...]:

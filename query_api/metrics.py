@@ -108,11 +108,12 @@ class Metrics:
 
 
 class LookedUp(Collector):
-    """What other servers know: trades, and how far readers of the log are behind."""
+    """What other servers know: trades, how far readers are behind, how busy clusters are."""
 
     def __init__(self) -> None:
         self.trades: int | None = None
         self.lags: Sequence[Lag] = ()
+        self.clusters: Mapping[str, float] = {}
 
     def collect(self) -> Iterator[Metric]:
         if self.trades is not None:
@@ -127,6 +128,15 @@ class LookedUp(Collector):
         for each in self.lags:
             lag.add_metric([each.topic, str(each.partition), each.group], each.records)
         yield lag
+        utilization = GaugeMetricFamily(
+            "gpubroker_gpu_utilization",
+            "mean of what a cluster's GPUs measured in its newest minute, 0 to 1; one that has"
+            " told nothing for five minutes is left out",
+            labels=["cluster_id"],
+        )
+        for cluster_id, mean in self.clusters.items():
+            utilization.add_metric([cluster_id], mean)
+        yield utilization
 
 
 def _registry_of(collector: Collector) -> CollectorRegistry:

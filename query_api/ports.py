@@ -156,6 +156,10 @@ class LiveViews(Protocol):
         """The newest readings of the node's GPUs, and of itself, of the last hour."""
         ...
 
+    async def prices(self, gpu_types: Sequence[str], region: str) -> list[Row]:
+        """The newest PriceUpdate of each product of these types; an empty region is all of them."""
+        ...
+
 
 class Slots(Protocol):
     """Remembers, for all processes, which slots of a GPU have a reading."""
@@ -198,6 +202,21 @@ class WindowFilter(NamedTuple):
     limit: int
     after_ms: int = -1
     """The beginning of the last one told."""
+
+
+class PriceFilter(NamedTuple):
+    """Which windows of an index, and from where on."""
+
+    gpu_type: str
+    region: str
+    """Empty for all together."""
+    product: str
+    from_ms: int
+    to_ms: int
+    """Not included."""
+    limit: int
+    before_ms: int | None = None
+    """Start of the last one told."""
 
 
 class OrderFilter(NamedTuple):
@@ -243,6 +262,18 @@ class History(Protocol):
 
     async def windows(self, wanted: WindowFilter) -> list[Row]:
         """Windows of a node's readings by time: of each the result with most samples."""
+        ...
+
+    async def cluster_utilization(self, from_ms: int) -> Mapping[str, float]:
+        """What the GPUs of each cluster measured in its newest minute, of those from then on."""
+        ...
+
+    async def newest_prices(self, gpu_types: Sequence[str], region: str) -> list[Row]:
+        """The newest running PriceUpdate of each product of these types, of the last day."""
+        ...
+
+    async def prices(self, wanted: PriceFilter) -> tuple[list[Row], int]:
+        """A page of final PriceUpdates, newest first, and how many there are of these times."""
         ...
 
 
@@ -483,6 +514,8 @@ class Ports:
     slots: Slots
     samples: Samples
     limits: Limits = LIMITS
+    fee_basis_points: int = 0
+    """The platform's share of what a lease costs."""
     probes: Mapping[str, "Probe"] = field(default_factory=dict)
     """A check of each server for /health, by the server's name."""
     lags: Callable[[], Awaitable[Sequence["Lag"]]] | None = None

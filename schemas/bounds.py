@@ -171,6 +171,9 @@ RULES: Final[dict[str, Rule]] = {
         for name in ROLLED_UP
         for statistic in STATISTICS
     },
+    "utilization": _measured(0, 1),
+    "telemetry_utilization": _measured(-1, 1),
+    "stddev_micros": _measured(0, MAX_PRICE_MICROS),
     "DeadLetter.partition": _whole(-1),
     "DeadLetter.offset": _whole(-1),
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 Schema = dict[str, Any]
 FOLDER = resources.files("schemas")
+HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +23,21 @@ class Topic:
     record: str
     key: str
     partitions: int
-    retention_days: int
     writers: tuple[str, ...]
     readers: tuple[str, ...]
+    retention_days: int = 0
+    retention_hours: int = 0
     log_append_time: bool = False
 
     @property
     def subject(self) -> str:
         """Its subject in the schema registry (Confluent's TopicNameStrategy)."""
         return f"{self.name}-value"
+
+    @property
+    def retention_ms(self) -> int:
+        """How long its records are kept."""
+        return (24 * self.retention_days + self.retention_hours) * HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,6 +238,36 @@ ORDER BY (scope, scope_id, window_seconds, window_start_ms)
 TTL toDate(fromUnixTimestamp64Milli(window_start_ms, 'UTC')) + INTERVAL 90 DAY
 SETTINGS ttl_only_drop_parts = 1;
 
+CREATE TABLE IF NOT EXISTS pricing_updates (
+    gpu_type LowCardinality(String),
+    region LowCardinality(String),
+    product LowCardinality(String),
+    window_start_ms Int64,
+    window_seconds Int32,
+    occurred_at_ms Int64,
+    is_final Bool,
+    spot_price_micros Int64,
+    base_price_micros Int64,
+    vwap_micros Int64,
+    min_micros Int64,
+    max_micros Int64,
+    stddev_micros Float64,
+    volume_gpus Int64,
+    volume_micros Int64,
+    trade_count Int64,
+    allocated Int64,
+    held Int64,
+    available Int64,
+    utilization Float64,
+    telemetry_utilization Float64,
+    unchanged_since_ms Int64,
+    last_trade_at_ms Int64,
+    occurred_at DateTime64(3, 'UTC') ALIAS fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC'))
+ORDER BY (gpu_type, region, product, window_start_ms, is_final, occurred_at_ms);
+
 -- One row a trade; price in USD per GPU-hour, beside the integers of the facts.
 CREATE OR REPLACE VIEW trades AS
 SELECT

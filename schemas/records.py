@@ -413,6 +413,57 @@ class PlaceOrder(TypedDict):
     """16 hex digits over the body as the client sent it; tells a repeat from a reuse of its key (O2)."""
 
 
+class PriceUpdate(TypedDict):
+    """What a GPU type costs in one region or in all, of one product: five minutes as they are so far, or as they were."""
+
+    gpu_type: str
+    """The GPU type."""
+    region: str
+    """The region, empty for all together."""
+    product: str
+    """Ondemand, spot or reserved: whose trades these are; never mixed."""
+    window_start_ms: int
+    """When the window began."""
+    window_seconds: int
+    """Its length."""
+    occurred_at_ms: int
+    """The time that this is as of; of a final result the window's end."""
+    is_final: bool
+    """The window is over; a later final result of it, if any, replaces this one."""
+    spot_price_micros: int
+    """Spot price of type and region, the same for each product, micro-USD per GPU-hour; 0 if there never was one, or it is not known any more."""
+    base_price_micros: int
+    """Base price of the nodes that let theirs rise, weighted by their GPUs; 0 if there are none."""
+    vwap_micros: int
+    """Average price of the GPUs traded in the window, or without a trade that of the last window with one; 0 if there never was one."""
+    min_micros: int
+    """Lowest price of a trade in the window, 0 without one."""
+    max_micros: int
+    """Highest price of a trade in the window, 0 without one."""
+    stddev_micros: float
+    """Standard deviation of the prices in the window, each trade counted once."""
+    volume_gpus: int
+    """GPUs traded in the window."""
+    volume_micros: int
+    """Sum of price x GPUs over the window's trades: micro-USD per hour."""
+    trade_count: int
+    """Trades in the window."""
+    allocated: int
+    """GPUs of healthy nodes that are leased."""
+    held: int
+    """GPUs of healthy nodes that asks hold."""
+    available: int
+    """GPUs of healthy nodes that are free."""
+    utilization: float
+    """Allocated part of these GPUs, 0 to 1."""
+    telemetry_utilization: float
+    """Mean of what the GPUs measured in the window, 0 to 1; -1 if nothing was."""
+    unchanged_since_ms: int
+    """Since when the spot price is what it is."""
+    last_trade_at_ms: NotRequired[int]
+    """When the last trade of this product was, 0 for never."""
+
+
 class RegisterNode(TypedDict):
     """A node with its GPUs, all of one type; usable at once (K2)."""
 
@@ -642,6 +693,7 @@ DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "OrderMatched": {'command_id': ''},
     "OrderRejected": {'book_id': None, 'book_seq': None, 'account_seq': None, 'command_id': ''},
     "PlaceOrder": {'time_in_force': '', 'expires_at_ms': 0, 'post_only': False, 'min_fill': 1, 'self_trade': 'cancel_newest', 'region': '', 'min_duration_seconds': 0, 'available_until_ms': 0, 'digest': ''},
+    "PriceUpdate": {'last_trade_at_ms': 0},
     "RegisterNode": {'base_price_micros': 0, 'surge_enabled': False},
     "RemoveNode": {},
     "SetAccount": {'provider': False, 'verified': False, 'suspended': False, 'max_open_orders': 10000, 'max_notional_micros': 0},

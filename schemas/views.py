@@ -120,6 +120,11 @@ def node_key(node_id: str) -> str:
     return f"node:{node_id}"
 
 
+def price_key(gpu_type: str, region: str) -> str:
+    """The key of the row of prices in a region, or with an empty one in all of them."""
+    return f"price:{gpu_type}:{region}"
+
+
 def stamp(at_ms: int, seq: int) -> str:
     """A fact's place as text that sorts like (time, sequence); sequence 0 for an account's fact."""
     return f"{at_ms:015d}:{seq:015d}"
@@ -202,6 +207,16 @@ def read_order(row: Mapping[str, str]) -> Order | None:
 def read_node(row: Mapping[str, str]) -> dict[str, Any] | None:
     """The newest NodeChanged of a node's row; None for an empty row."""
     return json.loads(row["fact"]) if row else None
+
+
+def price_field(product: str) -> str:
+    """The field of a row of prices that holds the newest PriceUpdate of a product."""
+    return f"{product}:update"
+
+
+def read_prices(row: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The newest PriceUpdate of each product in a row of prices."""
+    return [json.loads(text) for field, text in sorted(row.items()) if field.endswith(":update")]
 
 
 def text(value: Any) -> str:

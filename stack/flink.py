@@ -93,8 +93,6 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
         "taskmanager.bind-host": host,
         "taskmanager.numberOfTaskSlots": SLOTS,
         "taskmanager.memory.process.size": TASKMANAGER_MEMORY,
-        # No operator keeps or changes a record that it has handed on, so none needs a copy.
-        "pipeline.object-reuse": True,
         "parallelism.default": settings.number("PARALLELISM"),
         "rest.address": host,
         "rest.bind-address": host,

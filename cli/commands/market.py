@@ -33,6 +33,25 @@ BOOKS: output.Columns = {
     "sequence": "book_seq",
 }
 LEVELS: output.Columns = {"price": "price", "GPUs": "quantity", "orders": "orders"}
+PRICES: output.Columns = {
+    "GPU type": "gpu_type",
+    "region": "region",
+    "spot price": "spot_price",
+    "base price": "base_price",
+    "utilization": "utilization",
+    "unchanged since": "unchanged_since",
+    "as of": "as_of",
+}
+WINDOWS: output.Columns = {
+    "window": "window_start",
+    "spot price": "spot_price",
+    "average": "avg_price",
+    "least": "min_price",
+    "most": "max_price",
+    "GPUs": "quantity",
+    "trades": "trades",
+    "utilization": "utilization",
+}
 TAPE: output.Columns = {
     "executed": "executed_at",
     "GPUs": "quantity",
@@ -111,6 +130,38 @@ def watch(
                 time.sleep(every)
                 live.update(_look(client, book_id, levels), refresh=True)
                 seen += 1
+
+
+@app.command()
+def price(
+    ctx: typer.Context,
+    gpu_type: Annotated[
+        str | None, typer.Argument(help="Such as H100; every one if absent.")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option("--region", "-r", help="In this region; in all if absent.")
+    ] = None,
+    history: Annotated[
+        int, typer.Option("--history", min=0, help="So many windows of 5 minutes that are over.")
+    ] = 0,
+    product: Annotated[
+        str, typer.Option("--product", help="Whose trades, for --history.")
+    ] = "spot",
+    role: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show spot prices, or with --history those of a GPU type over time."""
+    opened = session(ctx)
+    query: dict[str, str | int | None] = {"gpu_type": gpu_type, "region": region}
+    if history:
+        query |= {"limit": history, "product": product}
+    path, columns = ("/pricing/history", WINDOWS) if history else ("/pricing/spot", PRICES)
+    given = {name: value for name, value in query.items() if value is not None}
+    with opened.client(role, "consumer") as client:
+        answer = client.get(path, given)
+    output.show(
+        opened.settings, answer, as_json, lambda answer: output.table(answer["items"], columns)
+    )
 
 
 @app.command()

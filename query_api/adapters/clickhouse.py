@@ -6,7 +6,14 @@ from typing import Any, cast
 
 import httpx
 
-from query_api.ports import OrderFilter, ReadingFilter, Row, Unavailable, WindowFilter
+from query_api.ports import (
+    OrderFilter,
+    PriceFilter,
+    ReadingFilter,
+    Row,
+    Unavailable,
+    WindowFilter,
+)
 from schemas import contract, names
 from schemas.bounds import ROLLED_UP, STATISTICS
 from schemas.readings import LABELS
@@ -111,6 +118,39 @@ class ClickHouse:
         )
         return await self._rows(sql, wanted._asdict())
 
+    async def cluster_utilization(self, from_ms: int) -> Mapping[str, float]:
+        sql = (
+            "SELECT scope_id, argMax(gpu_utilization_mean, (window_start_ms, samples)) AS mean "
+            "FROM telemetry_rollups WHERE scope = 'cluster' AND window_seconds = 60 "
+            "AND window_start_ms >= {from_ms:Int64} GROUP BY scope_id"
+        )
+        rows = await self._rows(sql, {"from_ms": from_ms})
+        return {row["scope_id"]: row["mean"] for row in rows}
+
+    async def newest_prices(self, gpu_types: Sequence[str], region: str) -> list[Row]:
+        sql = (
+            "SELECT * FROM pricing_updates WHERE gpu_type IN {gpu_types:Array(String)} "
+            "AND region = {region:String} AND NOT is_final "
+            f"AND window_start_ms > toUnixTimestamp64Milli(now64(3)) - {_DAY_MS} "
+            "ORDER BY occurred_at_ms DESC LIMIT 1 BY gpu_type, product"
+        )
+        return await self._rows(sql, {"gpu_types": _array(gpu_types), "region": region})
+
+    async def prices(self, wanted: PriceFilter) -> tuple[list[Row], int]:
+        where = (
+            "FROM pricing_updates FINAL WHERE gpu_type = {gpu_type:String} "
+            "AND region = {region:String} AND product = {product:String} AND is_final "
+            "AND window_start_ms >= {from_ms:Int64} AND window_start_ms < {to_ms:Int64}"
+        )
+        values = wanted._asdict() | {"before_ms": wanted.before_ms or wanted.to_ms}
+        counted = await self._rows(f"SELECT count() AS total {where}", values)
+        rows = await self._rows(
+            f"SELECT * {where} AND window_start_ms < {{before_ms:Int64}} "
+            "ORDER BY window_start_ms DESC LIMIT {limit:UInt32}",
+            values,
+        )
+        return rows, counted[0]["total"]
+
     async def _rows(self, sql: str, values: Mapping[str, Any]) -> list[Row]:
         params = {f"param_{name}": str(value) for name, value in values.items()}
         try:
@@ -181,6 +221,7 @@ _SETTINGS = {
     "max_execution_time": str(QUERY_SECONDS),
 }
 _LAST_SEQ = 2**63 - 1
+_DAY_MS = 24 * 3600 * 1000
 _READINGS = {
     names.TELEMETRY_GPU: "providers_telemetry",
     names.TELEMETRY_NODE: "providers_node_telemetry",

@@ -24,6 +24,7 @@ from query_api.ports import (
     OrderFilter,
     OutcomeUnknown,
     Ports,
+    PriceFilter,
     Principal,
     ReadingFilter,
     Registered,
@@ -76,6 +77,9 @@ class MemoryMarket:
         self.watches, self.placements = Watches(clock), Watches(clock)
         self.rows: dict[str, dict[str, str]] = defaultdict(dict)
         self.trades: list[Row] = []
+        self.cluster_utilization: dict[str, float] = {}
+        self.prices: list[Row] = []
+        """Every PriceUpdate, as the spot pricing job told them."""
         self._node_facts: dict[str, Row] = {}
         self._accounts: dict[str, Any] = {}
         self._books: dict[str, Any] = {}
@@ -183,6 +187,10 @@ class MemoryLiveViews:
         oldest = self._market.clock.now_ms() - readings.LIVE_MS
         return [each for each in self._telemetry.newest(node_id) if each["timestamp"] >= oldest]
 
+    async def prices(self, gpu_types: Sequence[str], region: str) -> list[Row]:
+        self._market._ask("redis")
+        return _newest_prices(self._market.prices, gpu_types, region)
+
     async def order_row(self, order_id: str) -> dict[str, str]:
         self._market._ask("redis")
         return dict(self._market.rows.get(order_id, {}))
@@ -233,6 +241,28 @@ class MemoryHistory:
     async def newest_readings(self, node_id: str) -> list[Row]:
         self._market._ask("clickhouse")
         return self._telemetry.newest(node_id)
+
+    async def cluster_utilization(self, from_ms: int) -> Mapping[str, float]:
+        self._market._ask("clickhouse")
+        return self._market.cluster_utilization
+
+    async def newest_prices(self, gpu_types: Sequence[str], region: str) -> list[Row]:
+        self._market._ask("clickhouse")
+        return _newest_prices(self._market.prices, gpu_types, region)
+
+    async def prices(self, wanted: PriceFilter) -> tuple[list[Row], int]:
+        self._market._ask("clickhouse")
+        index = (wanted.gpu_type, wanted.region, wanted.product)
+        finals = {
+            update["window_start_ms"]: update
+            for update in self._market.prices
+            if update["is_final"]
+            and (update["gpu_type"], update["region"], update["product"]) == index
+            and wanted.from_ms <= update["window_start_ms"] < wanted.to_ms
+        }
+        before_ms = wanted.before_ms or wanted.to_ms
+        starts = sorted((start for start in finals if start < before_ms), reverse=True)
+        return [finals[start] for start in starts[: wanted.limit]], len(finals)
 
     async def order(self, order_id: str) -> Order | None:
         self._market._ask("clickhouse")
@@ -540,6 +570,15 @@ def _groups(kind: str, fact: Row) -> Iterable[tuple[str, str, Row]]:
         is_reuse = fact["code"] == "ORDER_KEY_REUSED"
         return [] if is_reuse else [(fact["order_id"], "rejection", rejection)]
     return []
+
+
+def _newest_prices(updates: Sequence[Row], gpu_types: Sequence[str], region: str) -> list[Row]:
+    newest = {
+        (update["gpu_type"], update["product"]): update
+        for update in updates
+        if update["gpu_type"] in gpu_types and update["region"] == region and not update["is_final"]
+    }
+    return list(newest.values())
 
 
 def _moment(reading: Row) -> tuple[int, int]:

@@ -127,6 +127,10 @@ class RedisViews:
         key = readings.telemetry_key(node_id)
         return readings.read_row(await self._ask(lambda: self._client.hgetall(key)))
 
+    async def prices(self, gpu_types: Sequence[str], region: str) -> list[Row]:
+        rows = await self._rows([views.price_key(gpu_type, region) for gpu_type in gpu_types])
+        return [update for row in rows for update in views.read_prices(row)]
+
     async def _run(self, sha: str, script: str, words: Sequence[str]) -> Any:
         try:
             return await self.pipe.ask(pack("EVALSHA", sha, *words))

@@ -41,7 +41,7 @@ async def show_depth(call: Call) -> Answer:
     """Price levels of a book, best first; of one duration and region if they are named."""
     query: DepthQuery = call.query
     book_id = await require_book(call)
-    await _require_region(call, query.region)
+    await require_region(call, query.region)
     seconds = query.duration_hours * 3600 if query.duration_hours else None
     depth = await call.ports.market_data.depth(book_id, query.levels, seconds, query.region)
     told: answers.Depth = {
@@ -91,7 +91,12 @@ async def preview_order(call: Call) -> Answer:
     return Answer(200, told)
 
 
-async def _require_region(call: Call, region: str | None) -> None:
+async def require_region(call: Call, region: str | None) -> None:
+    """Refuse a region that the catalogue has not.
+
+    Raises:
+        Problem: 422.
+    """
     known = (await call.ports.catalogue.get()).regions
     if region is not None and region not in known:
         rule = f"one of the catalogue: {', '.join(known)}"

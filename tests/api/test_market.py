@@ -118,6 +118,12 @@ async def test_metrics_count_orders_trades_and_latency(world, buyer, seller):
     assert (await buyer("GET", "/metrics")).status == 200
 
 
+async def test_metrics_tell_how_busy_clusters_are(world, buyer):
+    world.market.cluster_utilization["c1"] = 0.25
+    text = (await buyer("GET", "/metrics")).body.decode()
+    assert 'gpubroker_gpu_utilization{cluster_id="c1"} 0.25' in text
+
+
 async def test_unknown_paths_and_methods_are_problems(buyer):
     for path in ("/nothing", "/orders/a/b/c", "/market", "//orders"):
         reply = await buyer("GET", path)

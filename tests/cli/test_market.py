@@ -57,6 +57,19 @@ def test_trades(run: Run, fake: Fake) -> None:
     assert run("market", "trades", "H100.ondemand", "--json").json == TAPE
 
 
+def test_prices_of_now_and_of_before(run: Run, fake: Fake) -> None:
+    now = {"items": [{"gpu_type": "H100", "region": None, "spot_price": "2.7000"}]}
+    fake.answers["GET", "/api/v2/pricing/spot"] = now
+    assert "2.7000" in run("market", "price").out
+    assert dict(fake.last.url.params) == {}
+    assert run("market", "price", "H100", "-r", "us-west-2", "--json").json == now
+    assert dict(fake.last.url.params) == {"gpu_type": "H100", "region": "us-west-2"}
+    before = {"items": [{"window_start": "2026-11-23T10:00:00.000Z", "avg_price": "2.500000"}]}
+    fake.answers["GET", "/api/v2/pricing/history"] = before
+    assert "2.500000" in run("market", "price", "H100", "--history", "12").out
+    assert dict(fake.last.url.params) == {"gpu_type": "H100", "limit": "12", "product": "spot"}
+
+
 def test_catalogue(run: Run, fake: Fake) -> None:
     answer = {"gpu_types": ["H100", "T4"], "products": ["spot"], "regions": ["us-west-2"]}
     fake.answers["GET", "/api/v2/market/catalogue"] = answer

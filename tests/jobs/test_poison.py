@@ -26,6 +26,7 @@ LETTERS: Final = {
     "admission": {"admission"},
     "matching": {"matching"},
     "projection": {"projection-clickhouse", "projection-redis"},
+    "spot_pricing": {"spot_pricing"},
     # These pass over what another reader of the topic sets aside.
     "market_data": set[str](),
     "query_api": set[str](),
@@ -68,7 +69,7 @@ def poison(wire: Wire, topic: Topic) -> dict[str, bytes | None]:
         names.TELEMETRY_LATE: ("timestamp", 2**62),
         names.TELEMETRY_ROLLUPS: ("window_start_ms", 2**62),
     }.get(topic.name, ("occurred_at_ms", 2**62))
-    text = "region" if topic.name in OF_TELEMETRY else "command_id"
+    text = "region" if topic.name in (*OF_TELEMETRY, names.PRICING_UPDATES) else "command_id"
     far_out = {**example(topic.name), field: value}
     long = {**example(topic.name), text: "x" * 900_000}
     return {
@@ -117,6 +118,8 @@ def tell_facts(wire: Wire, topic: str) -> Neighbours:
         fresh = {name: str(uuid4()) for name in record if name in FRESH}
         if record.get("book_id"):
             fresh |= {"book_id": BOOK, "book_seq": time.time_ns() // 1_000_000}
+        if topic == names.PRICING_UPDATES:
+            fresh |= {"gpu_type": str(uuid4())}
         if topic in (names.TELEMETRY_NODE, names.TELEMETRY_LATE):
             fresh |= {"timestamp": time.time_ns() // 1_000_000}
         sent.append({**record, **fresh})
@@ -143,7 +146,8 @@ FRESH: Final = {
 
 def in_clickhouse(wire: Wire, topic: str, fact: Found) -> bool:
     table = rows.tables()[names.TELEMETRY_GPU if topic == names.TELEMETRY_LATE else topic]
-    column = next(name for name in ("event_id", "scope_id", "node_id") if name in fact)
+    keys = ("event_id", "scope_id", "node_id", "gpu_type")
+    column = next(name for name in keys if name in fact)
     sql = f"SELECT 1 FROM {table} WHERE {column} = '{fact[column]}'"
     return len(wire.clickhouse.query(sql).result_rows) == 1
 

@@ -117,7 +117,7 @@ def status(seq: int) -> bytes:
 def test_a_batch_is_written_and_only_then_committed() -> None:
     log = Log([status(1), status(2), status(3), status(4)])
     assert log.run() == [
-        ("subscribe", len(names.FACT_TOPICS)),
+        ("subscribe", len(projection.fact_topics())),
         *("flush", [1, 2, 3], "commit"),
         *("flush", [4], "commit"),
         "close",
@@ -265,7 +265,8 @@ def test_redis_gets_one_command_a_node() -> None:
 
 
 def test_the_projection_reads_every_fact_and_every_reading_in_streams_of_their_own() -> None:
-    assert set(projection.fact_topics()) == set(names.FACT_TOPICS.values())
+    facts = {*names.FACT_TOPICS.values(), names.PRICING_UPDATES}
+    assert set(projection.fact_topics()) == facts
     telemetry = {*projection.TELEMETRY, names.TELEMETRY_LATE}
     assert set(projection.topics()) == {*projection.fact_topics(), *telemetry}
     assert all(t in contract.topics() for t in projection.topics())

@@ -1,6 +1,7 @@
 """Facts to rows: pure functions."""
 
 import json
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ REJECTED = {
 }
 
 
-TOPICS = {*names.FACT_TOPICS.values(), *projection.TELEMETRY}
+TOPICS = {*names.FACT_TOPICS.values(), *projection.TELEMETRY, names.PRICING_UPDATES}
 
 
 def test_every_topic_of_facts_or_readings_has_a_table() -> None:
@@ -142,3 +143,12 @@ def test_a_reading_again_within_a_batch_is_the_first_of_them() -> None:
     told = [reading("n", 5, gpu_index=0, power_draw=watts) for watts in (1.0, 2.0)]
     (row,) = rows.newest(told).values()
     assert readings.read_row(row)[0]["power_draw"] == 1.0
+
+
+def test_the_newest_price_of_each_product_is_kept_by_type_and_region() -> None:
+    file = resources.files("schemas") / "examples" / "pricing.updates.json"
+    update = json.loads(file.read_text())["record"]
+    (fold,) = rows.folds("pricing.updates", update)
+    assert fold.key == "price:H100:us-west-2"
+    assert (fold.group, fold.stamp) == ("spot", views.stamp(update["occurred_at_ms"], 0))
+    assert views.read_prices({fold.group: fold.stamp, **fold.fields}) == [update]

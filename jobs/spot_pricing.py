@@ -1,0 +1,174 @@
+"""The spot pricing job: what trades, nodes and rollups of telemetry say a GPU type costs.
+
+It reads several topics, so it is no machine (architecture.md, "The keyed machine"): what it tells
+of a window depends on what had come by then, and a later final result replaces an earlier one. All
+decisions are in `udfs.spot_market`; here a record finds its GPU type, and processing-time timers
+make the steps, whether or not anything comes.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from pyflink.common import Row, Types
+from pyflink.datastream import KeyedProcessFunction, MapFunction, RuntimeContext
+from pyflink.datastream.state import MapStateDescriptor
+
+from jobs.dead_letters import NOWHERE, dead_letter
+from jobs.windowed_job import WindowedJob
+from schemas import names
+from schemas.codec import Codec, UnreadableRecord
+from udfs import spot_market
+from udfs.spot_market import STEP_MS, SpotMarket, Writes
+
+GRACE_MS: Final = 1_000
+"""A step is made so long after its time, so that trades before it have come."""
+Output = tuple[bytes, bytes, bytes]
+"""Topic, key and value of a record to write."""
+Crossing = list[list[Output]]
+"""What one record makes goes back to the JVM in one piece, if there is any."""
+Apply = Callable[[SpotMarket, dict[str, Any]], Writes]
+APPLIED_BY: Final[dict[str, Apply]] = {
+    names.ORDERS_MATCHED: spot_market.add_trade,
+    names.TELEMETRY_ROLLUPS: spot_market.add_rollup,
+    names.INVENTORY_EVENTS: spot_market.change_node,
+}
+
+
+JOB: Final = WindowedJob(
+    "spot_pricing",
+    "spot pricing: orders.matched, inventory.events, telemetry.rollups → pricing",
+    # The rollups of nodes are many. Their keys, and those of clusters, are ids; a market's is
+    # gpu_type/region.
+    f"topic <> '{names.TELEMETRY_ROLLUPS}' OR record_key LIKE '%/%'",
+)
+
+
+class GpuTypes(MapFunction):
+    """Puts before each record the GPU type that it is about; before an unreadable one nothing."""
+
+    def __init__(self, codec: Callable[[], Codec]) -> None:
+        """Make the function; `codec` makes the codec, where it runs."""
+        self._make_codec = codec
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        codec = self._make_codec()
+        self._decoders = {topic: codec.decoder(topic) for topic in APPLIED_BY}
+
+    def map(self, value: Row) -> Row:
+        topic, record = value
+        try:
+            return Row(self._decoders[topic](record[1])["gpu_type"], record)
+        except UnreadableRecord:
+            return Row("", record)
+
+
+class SpotPricing(KeyedProcessFunction):
+    """Runs the market of each GPU type: writes its rows through, and tells its steps.
+
+    What cannot be read, or is more than the market can take, becomes a dead letter.
+    """
+
+    def __init__(
+        self,
+        codec: Callable[[], Codec],
+        limit_basis_points: int,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        """Make the function; it is pickled and sent to the TaskManager.
+
+        Args:
+            codec: makes the codec, where the function runs.
+            limit_basis_points: the most that a spot price may change in a step.
+            now_ms: the wall clock.
+        """
+        self._make_codec = codec
+        self._limit_basis_points = limit_basis_points
+        self._now_ms = now_ms
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        codec = self._make_codec()
+        self._decoders = {topic: codec.decoder(topic) for topic in APPLIED_BY}
+        self._update = codec.encoder(names.PRICING_UPDATES)
+        self._letter = codec.encoder(names.DEAD_LETTERS)
+        descriptor = MapStateDescriptor("rows", Types.STRING(), Types.STRING())
+        self._rows = runtime_context.get_map_state(descriptor)
+        self._markets: dict[str, SpotMarket] = {}
+
+    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Crossing:
+        topic, data, _, _, _ = value
+        try:
+            fact = self._decoders[topic](data)
+        except UnreadableRecord as error:
+            return [[self._dead_letter(str(error), value)]]
+        market = self._market(fact["gpu_type"], ctx)
+        try:
+            self._write(APPLIED_BY[topic](market, fact))
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever the market met: void, and the next record
+            self._markets.pop(fact["gpu_type"], None)
+            return [[self._dead_letter(f"{type(error).__name__}: {error}", value)]]
+        return []
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Crossing:
+        """Make the step that is due; after a while away only the newest."""
+        gpu_type = ctx.get_current_key()
+        market = self._market(gpu_type, ctx)
+        due_ms = self._last_step_ms()
+        self._arm(ctx)
+        try:
+            outputs = self._stepped(market, due_ms)
+        except MemoryError:
+            raise
+        except Exception as error:  # the next step tries again; other markets go on
+            self._markets.pop(gpu_type, None)
+            nothing = Row("", None, due_ms, NOWHERE, NOWHERE)
+            outputs = [self._dead_letter(f"step: {type(error).__name__}: {error}", nothing)]
+        return [outputs] if outputs else []
+
+    def _stepped(self, market: SpotMarket, due_ms: int) -> list[Output]:
+        told = spot_market.step(market, due_ms, self._limit_basis_points)
+        key, topic = market.gpu_type.encode(), names.PRICING_UPDATES.encode()
+        outputs = [(topic, key, self._update(update)) for update in told.updates]
+        self._write(told.writes)
+        return outputs
+
+    def _market(self, gpu_type: str, ctx: KeyedProcessFunction.Context) -> SpotMarket:
+        """The market of the current key; when it is first touched, its timer is set too."""
+        market = self._markets.get(gpu_type)
+        if market is None:
+            market = spot_market.load(gpu_type, self._rows.items())
+            self._markets[gpu_type] = market
+            self._arm(ctx)
+        return market
+
+    def _arm(self, ctx: KeyedProcessFunction.Context) -> None:
+        """Set the timer of the next step; a second one for the same moment is the same one."""
+        at_ms = self._last_step_ms() + STEP_MS + GRACE_MS
+        ctx.timer_service().register_processing_time_timer(at_ms)
+
+    def _last_step_ms(self) -> int:
+        seen_ms = self._now_ms() - GRACE_MS
+        return seen_ms - seen_ms % STEP_MS
+
+    def _write(self, writes: Writes) -> None:
+        for key, text in writes.items():
+            if text is None:
+                self._rows.remove(key)
+            else:
+                self._rows.put(key, text)
+
+    def _dead_letter(self, reason: str, record: Row) -> Output:
+        topic, data, at_ms, partition, offset = record
+        letter = dead_letter(
+            JOB.name,
+            reason,
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            key=None,
+            value=data,
+            at_ms=at_ms,
+        )
+        return names.DEAD_LETTERS.encode(), b"", self._letter(letter)
