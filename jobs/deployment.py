@@ -61,7 +61,7 @@ def submit(settings: Settings, accept: Collection[str] = ()) -> None:
 
 
 def _submit(cluster: Cluster, settings: Settings, accept: Collection[str]) -> None:
-    topics = sorted({topic for job in JOBS for topic in (*job.inputs, *job.outputs)})
+    topics = sorted({topic for job in JOBS for topic in job.inputs + job.outputs})
     kafka.check_partition_counts(kafka.partition_counts(kafka.admin(settings)), topics)
     running = {job.title for job in cluster.jobs()}
     started = [_start(job, cluster, settings, accept) for job in JOBS if job.title not in running]
