@@ -3,7 +3,7 @@
 The job's own statements, in Flink in this process with one slot, from an Avro file of readings to
 nowhere; beside it what ClickHouse's engine takes on one thread to read the same file and compute
 the same windows, every reading once. CPU time, which a busy machine does not stretch as it does the
-clock, and of the readings that a larger file has more than a smaller one: starting costs no reading.
+clock, of the readings that a larger file has more than a smaller one: starting is not counted.
 """
 
 import argparse
