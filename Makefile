@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help demo up down status test test-unit lint format differential bench bench-latency faults requirements
+.PHONY: help demo up down status test test-unit lint format differential bench bench-latency bench-telemetry faults requirements
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | column -t -s $$'\t'
@@ -52,6 +52,10 @@ bench: .venv/.dev ## Measure the book in process, then order to trade on the run
 bench-latency: .venv/.dev ## Measure order to trade at 1,000 orders/s for 60 s
 	$(BIN)/gpubroker up
 	$(BIN)/python -m tests.bench.latency $(or $(BENCH),--rate 1000 --seconds 60)
+
+bench-telemetry: .venv/.dev ## Measure what a reading costs on its way into the log, and in its windows
+	$(BIN)/python -m tests.bench.telemetry
+	$(BIN)/python -m tests.bench.rollup $(BENCH)
 
 faults: .venv/.dev ## Kill everything, one after another, under load, and check what came of it
 	$(BIN)/gpubroker up

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from jobs import codecs, kafka
+from jobs import kafka
 from jobs.contract import clickhouse
+from schemas import registry
 from schemas.names import TELEMETRY_GPU
 from schemas.settings import Settings
 from tests.jobs import rollup_reference as reference
@@ -34,7 +35,8 @@ def recent(log: list[Found]) -> list[Found]:
 
 def append(settings: Settings, log: list[Found]) -> None:
     """Append readings, each at the time that it says."""
-    encode = codecs.codec(settings).encoder(TELEMETRY_GPU)
+    with closing(registry.connect(settings)) as schemas:
+        encode = schemas.codec().encoder(TELEMETRY_GPU)
     producer = kafka.producer(settings)
     for reading in log:
         value = {name: reading[name] for name in reading if name != "append_time"}
