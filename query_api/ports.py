@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from query_api.backlog import Backlog, Samples
+from query_api.kpis import Kpis
 from query_api.limits import LIMITS, Limits
 from query_api.quotas import Bucket, Grant
 from query_api.waiting_room import WaitingRoom
@@ -458,6 +459,7 @@ class Ports:
     facts: Facts
     live: LiveViews
     history: History
+    kpis: Kpis
     market_data: MarketData
     keys: Keys
     registrations: Registrations
@@ -465,6 +467,8 @@ class Ports:
     slots: Slots
     samples: Samples
     limits: Limits = LIMITS
+    fee_basis_points: int = 0
+    """The platform's share of what a lease costs."""
     probes: Mapping[str, "Probe"] = field(default_factory=dict)
     """A check of each server for /health, by the server's name."""
     lags: Callable[[], Awaitable[Sequence["Lag"]]] | None = None

@@ -95,6 +95,11 @@ TABLE = (
         "seconds over which these rates hold; so many seconds' worth may come at once",
         default="10",
     ),
+    Setting(
+        "PLATFORM_FEE_BPS",
+        "the platform's share of what a lease costs, in basis points of it, 0 to 10000",
+        default="0",
+    ),
     Setting("PARALLELISM", "parallel subtasks of each Flink job", default="1"),
     Setting("CHECKPOINT_INTERVAL_MS", "time between Flink checkpoints, ms", default="10000"),
     Setting("REPLICATION", "replication factor of topics", default="1"),
@@ -139,6 +144,10 @@ class Settings:
         """The setting as a whole number above 0."""
         return self._read(name, _positive_number, "a whole number above 0")
 
+    def basis_points(self, name: str) -> int:
+        """The setting as a share in basis points, at most a whole."""
+        return self._read(name, _basis_points, "a whole number from 0 to 10000")
+
     def port(self, name: str) -> int:
         """The setting as a TCP port."""
         return self._read(name, _port, "a port from 1 to 65535")
@@ -175,6 +184,13 @@ def _whole_number(text: str) -> int:
 def _positive_number(text: str) -> int:
     number = int(text)
     if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _basis_points(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 10_000:
         raise ValueError(text)
     return number
 

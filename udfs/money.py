@@ -10,6 +10,8 @@ from schemas.bounds import TICK_MICROS as TICK_MICROS
 MICROS = 1_000_000
 """Micro-USD in a USD."""
 SECONDS_PER_HOUR = 3600
+BASIS_POINTS = 10_000
+"""Basis points in a whole."""
 
 
 def cost_micros(price_micros: int, quantity: int, seconds: int) -> int:
@@ -18,6 +20,14 @@ def cost_micros(price_micros: int, quantity: int, seconds: int) -> int:
     A period's charge is the difference of two of these, so any split of a lease sums to the total.
     """
     return divided_half_even(price_micros * quantity * seconds, SECONDS_PER_HOUR)
+
+
+def fee_micros(cost_micros: int, basis_points: int) -> int:
+    """The platform's share of what GPUs cost, micro-USD, rounded once, half to even.
+
+    The fees of parts are differences of two of these, as in `cost_micros`.
+    """
+    return divided_half_even(cost_micros * basis_points, BASIS_POINTS)
 
 
 def divided_half_even(amount: int, divisor: int) -> int:

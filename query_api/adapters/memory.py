@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
+from query_api.adapters.memory_kpis import MemoryKpis
 from query_api.adapters.rows import digest_in, placed_over
 from query_api.adapters.watches import Watches
 from query_api.outbox import (
@@ -29,6 +30,7 @@ from query_api.ports import (
     Registered,
     Row,
     Slice,
+    ToldFact,
     Unavailable,
 )
 from query_api.quotas import LocalQuotas
@@ -75,6 +77,7 @@ class MemoryMarket:
         self.watches, self.placements = Watches(clock), Watches(clock)
         self.rows: dict[str, dict[str, str]] = defaultdict(dict)
         self.trades: list[Row] = []
+        self.facts: list[ToldFact] = []
         self._node_facts: dict[str, Row] = {}
         self._accounts: dict[str, Any] = {}
         self._books: dict[str, Any] = {}
@@ -110,6 +113,7 @@ class MemoryMarket:
     # The views
 
     def _project(self, kind: str, fact: Row) -> None:
+        self.facts.append(ToldFact(kind, fact))
         if kind in ("order_created", "order_rejected"):
             self.placements.tell(kind, fact)
         if kind in ("order_rejected", "book_status"):
@@ -498,6 +502,7 @@ def memory_ports(clock: MemoryClock | None = None) -> tuple[Ports, MemoryMarket,
         facts=market.watches,
         live=MemoryLiveViews(market, telemetry),
         history=MemoryHistory(market, telemetry),
+        kpis=MemoryKpis(market.facts, lambda: market._ask("clickhouse")),
         market_data=MemoryMarketData(market),
         keys=registry,
         registrations=registry,
