@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from query_api import times
-from query_api.kpis import HOUR_MS, Grouping
+from query_api.kpis import DAY_MS, HOUR_MS, Grouping
 from query_api.problems import FieldError
 from udfs.money import MAX_PRICE_MICROS, MAX_QUANTITY, MICROS, MIN_PRICE_MICROS
 
@@ -395,45 +395,52 @@ class ReadingPage(Page):
     kind: Literal["gpu", "node"] = Field("gpu", description="gpu, or node for those of itself")
 
 
-def _whole_hour(value: Any) -> int:
+def _span_time(value: Any) -> int:
     """A time as that of a reading is written, or a day: 2026-11-24 is its beginning, UTC."""
     is_day = isinstance(value, str) and _DAY.fullmatch(value)
-    at_ms = times.read_ms(f"{value}T00:00:00Z") if is_day else _reading_time(value)
-    if at_ms % HOUR_MS:
-        raise ValueError
-    return at_ms
+    return times.read_ms(f"{value}T00:00:00Z") if is_day else _reading_time(value)
 
 
-HourTime = Annotated[
-    int,
-    BeforeValidator(_whole_hour),
-    WithJsonSchema(
-        {"anyOf": [_TIME_SCHEMA, {"type": "string", "format": "date"}, {"type": "integer"}]}
-    ),
-]
-HOUR_TIME = f"a whole hour in {READING_TIME}; or a day, such as 2026-11-24, in UTC"
+def _whole(unit_ms: int) -> BeforeValidator:
+    """Such a time, of whole hours or days."""
+
+    def read(value: Any) -> int:
+        at_ms = _span_time(value)
+        if at_ms % unit_ms:
+            raise ValueError
+        return at_ms
+
+    return BeforeValidator(read)
 
 
-class SpanQuery(Query):
-    """Which hours."""
+_SPAN_SCHEMA = WithJsonSchema(
+    {"anyOf": [_TIME_SCHEMA, {"type": "string", "format": "date"}, {"type": "integer"}]}
+)
+HourTime = Annotated[int, _whole(HOUR_MS), _SPAN_SCHEMA]
+DayTime = Annotated[int, _whole(DAY_MS), _SPAN_SCHEMA]
+HOUR_TIME = f"a whole hour: {READING_TIME}, or a day such as 2026-11-24, which begins at 0 h UTC"
+DAY_TIME = f"a whole day: such as 2026-11-24, or its beginning, 0 h UTC, in {READING_TIME}"
+
+
+class UtilizationQuery(Query):
+    """Which hours or days, and which GPUs; of the last 7 days if nobody says."""
 
     from_: HourTime | None = Field(None, alias="from", description=HOUR_TIME)
     to: HourTime | None = Field(
         None, description=f"{HOUR_TIME}; not included; the end of the running hour if absent"
     )
-
-
-class UtilizationQuery(SpanQuery):
-    """Which hours or days, and which GPUs; of the last 7 days if nobody says."""
-
     step: Literal["hour", "day"] = Field("hour", description="hour or day")
     gpu_type: Word | None = Field(None, description="a GPU type of the catalogue")
     region: Word | None = Field(None, description="a region of the catalogue")
 
 
-class RevenueQuery(SpanQuery):
-    """Which hours, and by what; of the last 30 days if nobody says."""
+class RevenueQuery(Query):
+    """Which days, and by what; of the last 30 days if nobody says."""
 
+    from_: DayTime | None = Field(None, alias="from", description=DAY_TIME)
+    to: DayTime | None = Field(
+        None, description=f"{DAY_TIME}; not included; the end of the running day if absent"
+    )
     by: Grouping = Field("day", description="day, provider or gpu_type")
 
 

@@ -75,7 +75,7 @@ class Sold(NamedTuple):
 
 
 class SoldFilter(NamedTuple):
-    """Of which hours, grouped by what, and of which seller ("" = all)."""
+    """Of which days, grouped by what, and of which seller ("" = all)."""
 
     from_ms: int
     to_ms: int
@@ -114,6 +114,11 @@ def ratio(part: int, whole: int) -> float | None:
 def hour_of(at_ms: int) -> int:
     """The beginning of the hour that a moment is in."""
     return at_ms - at_ms % HOUR_MS
+
+
+def day_of(at_ms: int) -> int:
+    """The beginning of the day, in UTC, that a moment is in."""
+    return at_ms - at_ms % DAY_MS
 
 
 def fees_micros(costs_micros: Iterable[int], basis_points: int) -> Iterator[int]:

@@ -402,6 +402,13 @@ SELECT DISTINCT
     now64(3, 'UTC') AS touched_at
 FROM orders_cancelled;
 
+CREATE MATERIALIZED VIEW IF NOT EXISTS inventory_events_touch TO touched_hours AS
+SELECT DISTINCT
+    'inventory_events' AS source,
+    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')) AS hour,
+    now64(3, 'UTC') AS touched_at
+FROM inventory_events;
+
 -- Facts from before there were these tables.
 INSERT INTO touched_hours
 SELECT DISTINCT
@@ -419,13 +426,20 @@ SELECT DISTINCT
 FROM orders_cancelled
 WHERE (SELECT count() FROM touched_hours WHERE source = 'orders_cancelled') = 0;
 
--- What was traded, by hour, market and seller: a row of the greatest version counts (FINAL).
-CREATE TABLE IF NOT EXISTS trade_hours (
+INSERT INTO touched_hours
+SELECT DISTINCT
+    'inventory_events',
+    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')),
+    now64(3, 'UTC')
+FROM inventory_events
+WHERE (SELECT count() FROM touched_hours WHERE source = 'inventory_events') = 0;
+
+-- What was traded, by hour and market: a row of the greatest version counts (FINAL).
+CREATE TABLE IF NOT EXISTS market_hours (
     hour DateTime('UTC'),
     gpu_type LowCardinality(String),
     product LowCardinality(String),
     region LowCardinality(String),
-    seller_id String,
     trades UInt64,
     gpus Int64,
     gpu_seconds Int64,
@@ -435,20 +449,23 @@ CREATE TABLE IF NOT EXISTS trade_hours (
     cost Decimal(38, 6) ALIAS toDecimal128(cost_micros, 6) / 1000000,
     orders_filled UInt64 COMMENT 'orders, of both sides, that these trades filled to the last GPU',
     buyers AggregateFunction(uniqExact, String),
+    sellers AggregateFunction(uniqExact, String),
     version DateTime64(3, 'UTC')
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(hour)
-ORDER BY (hour, gpu_type, product, region, seller_id);
+ORDER BY (hour, gpu_type, product, region)
+-- About an hour each: sets of accounts are large, and only those of the wanted hours are read.
+SETTINGS index_granularity = 64;
 
 -- The definition is that of this code, also over tables that were there before.
-DROP VIEW IF EXISTS trade_hours_refresh;
+DROP VIEW IF EXISTS market_hours_refresh;
 
--- Every 10 s the hours that were touched since they were made are made anew; 30 s of slack are for
--- inserts that were on their way meanwhile.
-CREATE MATERIALIZED VIEW trade_hours_refresh REFRESH EVERY 10 SECOND APPEND TO trade_hours AS
+-- The hours that were touched since they were made are made anew; 30 s of slack are for inserts that
+-- were on their way meanwhile.
+CREATE MATERIALIZED VIEW market_hours_refresh REFRESH EVERY 10 SECOND APPEND TO market_hours AS
 WITH
-    made AS (SELECT hour, max(version) AS newest FROM trade_hours GROUP BY hour),
+    made AS (SELECT hour, max(version) AS newest FROM market_hours GROUP BY hour),
     stale AS (
         SELECT hour
         FROM (SELECT hour, touched_at FROM touched_hours WHERE source = 'orders_matched') AS touched
@@ -456,7 +473,7 @@ WITH
         WHERE touched_at >= newest - INTERVAL 30 SECOND
     )
 SELECT
-    toStartOfHour(timestamp) AS hour, gpu_type, product, region, seller_id,
+    toStartOfHour(timestamp) AS hour, gpu_type, product, region,
     count() AS trades,
     sum(quantity) AS gpus,
     sum(quantity * duration_seconds) AS gpu_seconds,
@@ -464,14 +481,61 @@ SELECT
     sum(cost_micros) AS cost_micros,
     countIf(bid_remaining = 0) + countIf(ask_remaining = 0) AS orders_filled,
     uniqExactState(buyer_id) AS buyers,
+    uniqExactState(seller_id) AS sellers,
     now64(3, 'UTC') AS version
 FROM trades
 WHERE toStartOfHour(timestamp) IN (SELECT hour FROM stale)
     AND occurred_at_ms >= (SELECT toInt64(toUnixTimestamp(min(hour))) * 1000 FROM stale)
     AND (SELECT count() FROM stale) > 0
-GROUP BY hour, gpu_type, product, region, seller_id;
+GROUP BY hour, gpu_type, product, region;
 
--- Orders that closed before they were filled, by hour, book and reason (FINAL); made like trade_hours.
+-- What each seller sold, by day and GPU type (FINAL); made like market_hours.
+CREATE TABLE IF NOT EXISTS seller_days (
+    day Date,
+    seller_id String,
+    gpu_type LowCardinality(String),
+    trades UInt64,
+    gpus Int64,
+    gpu_seconds Int64,
+    cost_micros Int128 COMMENT 'sum of the costs of the leases over their whole duration',
+    cost Decimal(38, 6) ALIAS toDecimal128(cost_micros, 6) / 1000000,
+    version DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(day)
+ORDER BY (day, seller_id, gpu_type);
+
+DROP VIEW IF EXISTS seller_days_refresh;
+
+CREATE MATERIALIZED VIEW seller_days_refresh REFRESH EVERY 1 MINUTE APPEND TO seller_days AS
+WITH
+    made AS (SELECT day, max(version) AS newest FROM seller_days GROUP BY day),
+    stale AS (
+        SELECT day
+        FROM (
+            SELECT toDate(hour) AS day, max(touched_at) AS newest_touch
+            FROM touched_hours
+            WHERE source = 'orders_matched'
+            GROUP BY day
+        ) AS touched
+        LEFT JOIN made USING (day)
+        WHERE newest_touch >= newest - INTERVAL 30 SECOND
+    )
+SELECT
+    toDate(timestamp) AS day, seller_id, gpu_type,
+    count() AS trades,
+    sum(quantity) AS gpus,
+    sum(quantity * duration_seconds) AS gpu_seconds,
+    sum(cost_micros) AS cost_micros,
+    now64(3, 'UTC') AS version
+FROM trades
+WHERE toDate(timestamp) IN (SELECT day FROM stale)
+    AND occurred_at_ms >= (SELECT toInt64(toUnixTimestamp(toDateTime(min(day), 'UTC'))) * 1000
+        FROM stale)
+    AND (SELECT count() FROM stale) > 0
+GROUP BY day, seller_id, gpu_type;
+
+-- Orders that closed before they were filled, by hour, book and reason (FINAL); made like market_hours.
 CREATE TABLE IF NOT EXISTS closing_hours (
     hour DateTime('UTC'),
     book_id LowCardinality(String),
@@ -535,3 +599,62 @@ SELECT
     account_id, account_seq, gpu_type, region, health, available, held, allocated
 FROM inventory_events
 WHERE (SELECT count() FROM node_hours) = 0;
+
+-- How the GPUs of a type and region stood at the end of an hour, from the first change of any of their
+-- nodes on (FINAL). A node stands as it stood last until it changes again, so with an hour all later
+-- ones are made anew. An hour without a row, since the newest, is as the one before.
+CREATE TABLE IF NOT EXISTS capacity_hours (
+    hour DateTime('UTC'),
+    gpu_type LowCardinality(String),
+    region LowCardinality(String),
+    available Int64,
+    held Int64,
+    allocated Int64,
+    version DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(hour)
+ORDER BY (hour, gpu_type, region);
+
+DROP VIEW IF EXISTS capacity_hours_refresh;
+
+CREATE MATERIALIZED VIEW capacity_hours_refresh REFRESH EVERY 20 SECOND APPEND TO capacity_hours AS
+WITH
+    made AS (SELECT hour, max(version) AS newest FROM capacity_hours GROUP BY hour),
+    stale AS (
+        SELECT hour
+        FROM (SELECT hour, touched_at FROM touched_hours WHERE source = 'inventory_events')
+            AS touched
+        LEFT JOIN made USING (hour)
+        WHERE touched_at >= newest - INTERVAL 30 SECOND
+    ),
+    ifNull((SELECT min(toUnixTimestamp(hour)) FROM stale), 0) AS first_seconds,
+    ifNull((SELECT max(toUnixTimestamp(hour)) FROM node_hours), 0) AS last_seconds,
+    toUInt32(intDiv(first_seconds, 3600)) AS first_step,
+    toUInt32(intDiv(last_seconds, 3600) + 1) AS end_step
+SELECT
+    toDateTime(at * 3600, 'UTC') AS hour, gpu_type, region,
+    sum(newest.1) AS available,
+    sum(newest.2) AS held,
+    sum(newest.3) AS allocated,
+    now64(3, 'UTC') AS version
+FROM (
+    SELECT
+        gpu_type, region, newest,
+        arrayJoin(range(
+            greatest(step, first_step),
+            leadInFrame(step, 1, end_step) OVER (
+                PARTITION BY node_id ORDER BY step
+                ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+            )
+        )) AS at
+    FROM (
+        SELECT
+            node_id, gpu_type, region, toUInt32(intDiv(toUnixTimestamp(hour), 3600)) AS step,
+            argMax((available, held, allocated), account_seq) AS newest
+        FROM node_hours
+        WHERE (SELECT count() FROM stale) > 0
+        GROUP BY node_id, gpu_type, region, step
+    )
+)
+GROUP BY at, gpu_type, region;

@@ -16,42 +16,43 @@ from query_api.ports import Row
 
 Ask = Callable[[str, Mapping[str, Any]], Awaitable[list[Row]]]
 _KEYS: Final[Mapping[Grouping, str]] = {
-    "day": "toString(toDate(hour))",
+    "day": "toString(day)",
     "provider": "seller_id",
     "gpu_type": "toString(gpu_type)",
 }
-_HOURS: Final = (
-    "hour >= toDateTime(intDiv({from_ms:Int64}, 1000), 'UTC') "
-    "AND hour < toDateTime(intDiv({to_ms:Int64}, 1000), 'UTC')"
-)
+_FROM: Final = "toDateTime(intDiv({from_ms:Int64}, 1000), 'UTC')"
+_TO: Final = "toDateTime(intDiv({to_ms:Int64}, 1000), 'UTC')"
+_HOURS: Final = f"hour >= {_FROM} AND hour < {_TO}"
+# Each trade once without FINAL, which would read more than these hours.
 _VALUE: Final = """
-    SELECT sum(toInt128(quantity) * price_micros) AS value_micros FROM trades
-    WHERE occurred_at_ms >= {from_ms:Int64} AND occurred_at_ms < {to_ms:Int64}
+    SELECT sum(toInt128(quantity) * price_micros) AS value_micros
+    FROM (
+        SELECT DISTINCT book_id, book_seq, quantity, price_micros FROM orders_matched
+        WHERE occurred_at_ms >= {from_ms:Int64} AND occurred_at_ms < {to_ms:Int64}
+    )
 """
 _ACTIVITY: Final = f"""
     SELECT
         sumIf(gpus, product = 'spot') AS spot_gpus,
         sumIf(value_micros, product = 'spot') AS spot_value_micros,
         sum(cost_micros) AS cost_micros,
-        uniqExact(seller_id) AS providers,
+        uniqExactMerge(sellers) AS providers,
         uniqExactMerge(buyers) AS consumers,
         sum(orders_filled) AS filled,
         (SELECT sum(orders) FROM closing_hours FINAL WHERE {_HOURS}) AS closed
-    FROM trade_hours FINAL
+    FROM market_hours FINAL
     WHERE {_HOURS}
 """
-# What a node was last; of a repeated fact it is the same.
-_NEWEST: Final = "argMax((available, held, allocated), account_seq) AS newest"
+_STATES: Final = "(available, held, allocated)"
 _CAPACITY: Final = f"""
     SELECT sum(newest.1) AS available, sum(newest.2) AS held, sum(newest.3) AS allocated
     FROM (
-        SELECT {_NEWEST} FROM node_hours
+        SELECT argMax({_STATES}, (hour, version)) AS newest FROM capacity_hours
         WHERE hour < toDateTime(intDiv({{before_ms:Int64}}, 1000), 'UTC')
-        GROUP BY node_id
+        GROUP BY gpu_type, region
     )
 """
-# A node stands as it stood last until it changes again: each of its rows holds for all steps up to
-# that of its next row.
+# A row holds for all steps up to that of the next of its GPUs.
 _CAPACITIES: Final = f"""
     SELECT
         at, sum(newest.1) AS available, sum(newest.2) AS held, sum(newest.3) AS allocated
@@ -61,18 +62,20 @@ _CAPACITIES: Final = f"""
             arrayJoin(range(
                 greatest(step, {{first:UInt32}}),
                 leadInFrame(step, 1, {{end:UInt32}}) OVER (
-                    PARTITION BY node_id ORDER BY step
+                    PARTITION BY gpu_type, region ORDER BY step
                     ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
                 )
             )) AS at
         FROM (
-            SELECT node_id, toUInt32(intDiv(toUnixTimestamp(hour), {{seconds:UInt32}})) AS step,
-                {_NEWEST}
-            FROM node_hours
-            WHERE hour < toDateTime(intDiv({{to_ms:Int64}}, 1000), 'UTC')
+            SELECT
+                gpu_type, region,
+                toUInt32(intDiv(toUnixTimestamp(hour), {{seconds:UInt32}})) AS step,
+                argMax({_STATES}, (hour, version)) AS newest
+            FROM capacity_hours
+            WHERE hour < {_TO}
                 AND (gpu_type = {{gpu_type:String}} OR {{gpu_type:String}} = '')
                 AND (region = {{region:String}} OR {{region:String}} = '')
-            GROUP BY node_id, step
+            GROUP BY gpu_type, region, step
         )
     )
     GROUP BY at
@@ -82,8 +85,9 @@ _SOLD: Final = f"""
     SELECT
         {{key}} AS key, sum(trades) AS trades, sum(gpus) AS gpus, sum(gpu_seconds) AS gpu_seconds,
         sum(cost_micros) AS cost_micros
-    FROM trade_hours FINAL
-    WHERE {_HOURS} AND (seller_id = {{seller_id:String}} OR {{seller_id:String}} = '')
+    FROM seller_days FINAL
+    WHERE day >= toDate({_FROM}) AND day < toDate({_TO})
+        AND (seller_id = {{seller_id:String}} OR {{seller_id:String}} = '')
     GROUP BY key
     ORDER BY key
 """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from query_api import answers, problems, times
 from query_api.answers import told_dashboard, told_revenue, told_utilization
-from query_api.bodies import RevenueQuery, SpanQuery, UtilizationQuery
+from query_api.bodies import RevenueQuery, UtilizationQuery
 from query_api.endpoint import PREFIX, Answer, Call, Endpoint
 from query_api.kpis import (
     DAY_MS,
@@ -13,6 +13,7 @@ from query_api.kpis import (
     CapacityFilter,
     Sold,
     SoldFilter,
+    day_of,
     fees_micros,
     hour_of,
 )
@@ -41,7 +42,7 @@ async def list_utilization(call: Call) -> Answer:
     """Which part of the market's GPUs was leased at the end of each hour or day, oldest first."""
     query: UtilizationQuery = call.query
     step_ms = STEP_MS[query.step]
-    from_ms, to_ms = _span(call, query, 7 * DAY_MS)
+    from_ms, to_ms = _span(query, hour_of(call.ports.clock.now_ms()) + HOUR_MS, 7)
     if (to_ms - from_ms) // step_ms > MOST_STEPS:
         rule = f"at most {MOST_STEPS} steps before `to`"
         raise problems.invalid([FieldError("/from", _sent(query.from_), rule)])
@@ -52,15 +53,14 @@ async def list_utilization(call: Call) -> Answer:
 async def list_revenue(call: Call) -> Answer:
     """What leases were sold for, by day, provider or GPU type, and what the platform keeps."""
     query: RevenueQuery = call.query
-    return await _revenue(call, query, SoldFilter(*_span(call, query, 30 * DAY_MS), query.by))
+    return await _revenue(call, SoldFilter(*_days(call), query.by))
 
 
 async def list_own_revenue(call: Call) -> Answer:
     """What the caller's provider sold leases for, by day or GPU type; the platform's fee is off."""
     query: RevenueQuery = call.query
     provider = await own_provider(call)
-    span = _span(call, query, 30 * DAY_MS)
-    return await _revenue(call, query, SoldFilter(*span, query.by, provider["account_id"]))
+    return await _revenue(call, SoldFilter(*_days(call), query.by, provider["account_id"]))
 
 
 async def _figures(call: Call, at_ms: int) -> answers.Figures:
@@ -73,21 +73,24 @@ async def _figures(call: Call, at_ms: int) -> answers.Figures:
     return answers.Figures(value_micros, activity, capacity, call.ports.fee_basis_points)
 
 
-async def _revenue(call: Call, query: RevenueQuery, wanted: SoldFilter) -> Answer:
+async def _revenue(call: Call, wanted: SoldFilter) -> Answer:
     sold: Sequence[Sold] = await call.ports.kpis.sold(wanted)
     fees = list(fees_micros((each.cost_micros for each in sold), call.ports.fee_basis_points))
     return Answer(200, told_revenue(wanted, sold, fees))
 
 
-def _span(call: Call, query: SpanQuery, default_ms: int) -> tuple[int, int]:
-    """The hours that are asked about; up to the running one, included, if nobody says.
+def _days(call: Call) -> tuple[int, int]:
+    return _span(call.query, day_of(call.ports.clock.now_ms()) + DAY_MS, 30)
+
+
+def _span(query: RevenueQuery | UtilizationQuery, end_ms: int, days: int) -> tuple[int, int]:
+    """From when to when is asked about: up to the end, so many days, if nobody says.
 
     Raises:
-        Problem: 422, they end before they begin.
+        Problem: 422, it ends before it begins.
     """
-    running_ms = hour_of(call.ports.clock.now_ms())
-    to_ms = running_ms + HOUR_MS if query.to is None else query.to
-    from_ms = max(to_ms - default_ms, 0) if query.from_ is None else query.from_
+    to_ms = end_ms if query.to is None else query.to
+    from_ms = max(to_ms - days * DAY_MS, 0) if query.from_ is None else query.from_
     if from_ms > to_ms:
         rule = "a time that is not after `to`"
         raise problems.invalid([FieldError("/from", _sent(query.from_), rule)])

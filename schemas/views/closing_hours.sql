@@ -1,4 +1,4 @@
--- Orders that closed before they were filled, by hour, book and reason (FINAL); made like trade_hours.
+-- Orders that closed before they were filled, by hour, book and reason (FINAL); made like market_hours.
 CREATE TABLE IF NOT EXISTS closing_hours (
     hour DateTime('UTC'),
     book_id LowCardinality(String),

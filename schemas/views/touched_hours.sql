@@ -29,6 +29,13 @@ SELECT DISTINCT
     now64(3, 'UTC') AS touched_at
 FROM orders_cancelled;
 
+CREATE MATERIALIZED VIEW IF NOT EXISTS inventory_events_touch TO touched_hours AS
+SELECT DISTINCT
+    'inventory_events' AS source,
+    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')) AS hour,
+    now64(3, 'UTC') AS touched_at
+FROM inventory_events;
+
 -- Facts from before there were these tables.
 INSERT INTO touched_hours
 SELECT DISTINCT
@@ -45,3 +52,11 @@ SELECT DISTINCT
     now64(3, 'UTC')
 FROM orders_cancelled
 WHERE (SELECT count() FROM touched_hours WHERE source = 'orders_cancelled') = 0;
+
+INSERT INTO touched_hours
+SELECT DISTINCT
+    'inventory_events',
+    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')),
+    now64(3, 'UTC')
+FROM inventory_events
+WHERE (SELECT count() FROM touched_hours WHERE source = 'inventory_events') = 0;

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from query_api.kpis import DAY_MS, HOUR_MS, fees_micros
+from query_api.kpis import DAY_MS, HOUR_MS, day_of, fees_micros
 from tests.api.conftest import ASK, BID, Caller, World
 
 CSV = {"Accept": "text/csv"}
@@ -104,8 +104,8 @@ async def test_a_provider_reads_its_own_revenue_and_no_other(world, buyer):
 async def test_what_is_asked_for_ends_where_it_says(world, buyer):
     seller = await world.seller()
     await trade(seller, buyer)
-    hour_ms = world.clock.now_ms() - world.clock.now_ms() % HOUR_MS
-    spans = [(hour_ms, hour_ms + HOUR_MS), (hour_ms - HOUR_MS, hour_ms), (hour_ms + HOUR_MS,) * 2]
+    day_ms = day_of(world.clock.now_ms())
+    spans = [(day_ms, day_ms + DAY_MS), (day_ms - DAY_MS, day_ms), (day_ms + DAY_MS,) * 2]
     found = [
         await seller("GET", "/providers/me/revenue", **{"from": str(begin), "to": str(end)})
         for begin, end in spans
@@ -121,9 +121,11 @@ async def test_only_an_administrator_reads_the_platforms_figures(world, seller, 
 
 
 @pytest.mark.parametrize("sent", ["2026-11-24T10:30:00Z", "2026-11-31", "24.11.2026", "-1", "1"])
-async def test_a_time_that_is_no_whole_hour_is_refused(admin, sent):
-    reply = await admin("GET", "/kpi/revenue", **{"from": sent})
-    assert reply.wrong["/from"].startswith("a whole hour in RFC 3339 with its offset, or ms since")
+async def test_a_time_that_is_no_whole_hour_or_day_is_refused(admin, sent):
+    reply = await admin("GET", "/kpi/utilization", **{"from": sent})
+    assert reply.wrong["/from"].startswith("a whole hour: RFC 3339 with its offset, or ms since")
+    reply = await admin("GET", "/kpi/revenue", to=sent)
+    assert reply.wrong["/to"].startswith("a whole day: such as 2026-11-24")
 
 
 async def test_an_end_before_the_beginning_and_too_many_steps_are_refused(admin):

@@ -26,8 +26,8 @@ TABLES = {
     "order_closed": "orders_cancelled",
     "node_changed": "inventory_events",
 }
-REFRESHED = ("trade_hours_refresh", "closing_hours_refresh")
-AGGREGATES = ("touched_hours", "trade_hours", "closing_hours", "node_hours")
+MADE = ("market_hours", "seller_days", "closing_hours", "capacity_hours")
+AGGREGATES = ("touched_hours", "node_hours", *MADE)
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,8 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     session = chdb.session.Session(str(tmp_path_factory.mktemp("kpis")))
     for statement in statements(generate.ddl_source()):
         session.query(statement)
-    for view in REFRESHED:  # a test says when
-        session.query(f"SYSTEM STOP VIEW {view}")
+    for table in MADE:  # a test says when
+        session.query(f"SYSTEM STOP VIEW {table}_refresh")
     yield session
     session.close()
 
@@ -65,7 +65,7 @@ def insert(session: Any, facts: list[ToldFact]) -> None:
 
 
 def refresh(session: Any) -> None:
-    for view in REFRESHED:
+    for view in (f"{table}_refresh" for table in MADE):
         session.query(f"SYSTEM START VIEW {view}")
         session.query(f"SYSTEM REFRESH VIEW {view}")
         session.query(f"SYSTEM WAIT VIEW {view}")
@@ -143,7 +143,7 @@ async def every_figure(kpis: Any) -> dict[str, Any]:
         ],
         "sold": [
             await kpis.sold(SoldFilter(*span, by, seller))
-            for span in spans
+            for span in [(T0, end_ms), (T0 + DAY_MS, T0 + 2 * DAY_MS), (end_ms, end_ms + DAY_MS)]
             for by in ("day", "provider", "gpu_type")
             for seller in ("", "seller 2", "nobody")
         ],
@@ -199,11 +199,11 @@ async def test_hours_that_nothing_touched_are_left_alone(
     session.query("TRUNCATE TABLE touched_hours")
     session.query(
         "INSERT INTO touched_hours SELECT DISTINCT 'orders_matched', hour, "
-        "version - INTERVAL 1 HOUR FROM trade_hours"
+        "version - INTERVAL 1 HOUR FROM market_hours"
     )
-    before = session.query("SELECT max(version) FROM trade_hours").bytes()
+    before = session.query("SELECT max(version) FROM market_hours").bytes()
     refresh(session)
-    assert session.query("SELECT max(version) FROM trade_hours").bytes() == before
+    assert session.query("SELECT max(version) FROM market_hours").bytes() == before
 
 
 async def test_nothing_is_told_of_nothing(kpis: ClickHouseKpis) -> None:
