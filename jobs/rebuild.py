@@ -12,7 +12,9 @@ from contextlib import closing
 from typing import Any, Final, NamedTuple
 
 import redis
+from clickhouse_connect.driver.exceptions import ClickHouseError
 from confluent_kafka import Message
+from redis.exceptions import RedisError
 
 from jobs import codecs, kafka, projection, rows
 from jobs import contract as servers
@@ -34,6 +36,10 @@ Read = Callable[[str], Iterable[Message]]
 
 class HistoryMissing(Refused):
     """Views would lack records that the log no longer holds; the message names them."""
+
+
+class StoreFailed(Refused):
+    """ClickHouse or Redis does not answer, or refuses what is written."""
 
 
 class Gap(NamedTuple):
@@ -59,6 +65,14 @@ def run(settings: Settings, accept_gaps: bool = False) -> None:
         HistoryMissing: a table is empty although records left its topic, and that is not accepted.
         Refused: a server does not answer.
     """
+    try:
+        _rebuild(settings, accept_gaps)
+    except (ClickHouseError, RedisError) as error:
+        raise StoreFailed(f"{error}; what was written so far stays, do it again") from None
+    _LOG.info("the views are as the log has it")
+
+
+def _rebuild(settings: Settings, accept_gaps: bool) -> None:
     servers.create_tables(settings)
     with closing(servers.clickhouse(settings)) as client:
         found = list(gaps(settings, client))
@@ -69,7 +83,6 @@ def run(settings: Settings, accept_gaps: bool = False) -> None:
         for table in REFRESHED:
             client.command(f"SYSTEM REFRESH VIEW {table}_refresh")
             client.command(f"SYSTEM WAIT VIEW {table}_refresh")
-    _LOG.info("the views are as the log has it")
 
 
 def check(found: Iterable[Gap], accept_gaps: bool) -> None:

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from clickhouse_connect.driver.exceptions import OperationalError
 
 from jobs import rebuild
 from jobs.projection import Fact
 from jobs.rebuild import Gap, HistoryMissing
+from schemas.settings import Settings
 from tests.jobs.test_projection import CODEC, Message, status
 
 TOPIC = "market.status"
@@ -57,6 +59,15 @@ def test_an_empty_topic_writes_nothing() -> None:
     stores = (Store(), Store())
     rebuild.write(stores, CODEC, read(), print)  # type: ignore[arg-type]
     assert stores[0].batches == stores[1].batches == []
+
+
+def test_a_store_that_fails_is_a_refusal_not_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(rebuild.servers, "create_tables", away)
+    with pytest.raises(rebuild.StoreFailed, match="connection refused; what was written"):
+        rebuild.run(Settings({}))
 
 
 def test_a_table_that_lost_what_the_log_no_longer_holds_is_refused_by_name() -> None:
