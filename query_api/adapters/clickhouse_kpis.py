@@ -93,6 +93,10 @@ _SOLD: Final = f"""
 """
 
 
+# There is little to read: more threads would cost more than they save.
+_SETTINGS: Final = "SETTINGS max_threads = 1"
+
+
 class ClickHouseKpis:
     """The port `Kpis`."""
 
@@ -120,17 +124,20 @@ class ClickHouseKpis:
             "gpu_type": wanted.gpu_type,
             "region": wanted.region,
         }
-        found = [_integers(row) for row in await self._ask(_CAPACITIES, asked)]
+        found = [_integers(row) for row in await self._rows(_CAPACITIES, asked)]
         return [CapacityAt(row.pop("at") * wanted.step_ms, Capacity(**row)) for row in found]
 
     async def sold(self, wanted: SoldFilter) -> list[Sold]:
         sql = _SOLD.replace("{key}", _KEYS[wanted.by])
         values = {"from_ms": wanted.from_ms, "to_ms": wanted.to_ms, "seller_id": wanted.seller_id}
-        return [Sold(row.pop("key"), **_integers(row)) for row in await self._ask(sql, values)]
+        return [Sold(row.pop("key"), **_integers(row)) for row in await self._rows(sql, values)]
 
     async def _row(self, sql: str, **values: int) -> Row:
         """The one row of an aggregate."""
-        return (await self._ask(sql, values))[0]
+        return (await self._rows(sql, values))[0]
+
+    async def _rows(self, sql: str, values: Mapping[str, Any]) -> list[Row]:
+        return await self._ask(f"{sql} {_SETTINGS}", values)
 
 
 def _integers(row: Row) -> dict[str, int]:

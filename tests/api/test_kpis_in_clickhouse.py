@@ -50,7 +50,6 @@ def kpis(session: Any) -> ClickHouseKpis:
         sent = dict(request.url.params)
         values = {name[6:]: value for name, value in sent.items() if name.startswith("param_")}
         sql = request.content.decode().removesuffix(" FORMAT JSONEachRow")
-        sql += " SETTINGS output_format_json_quote_64bit_integers = 0"
         return httpx.Response(200, content=session.query(sql, "JSONEachRow", params=values).bytes())
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://c")
