@@ -448,15 +448,11 @@ CREATE TABLE IF NOT EXISTS market_hours (
     cost_micros Int128 COMMENT 'sum of the costs of the leases over their whole duration',
     cost Decimal(38, 6) ALIAS toDecimal128(cost_micros, 6) / 1000000,
     orders_filled UInt64 COMMENT 'orders, of both sides, that these trades filled to the last GPU',
-    buyers AggregateFunction(uniqExact, String),
-    sellers AggregateFunction(uniqExact, String),
     version DateTime64(3, 'UTC')
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(hour)
-ORDER BY (hour, gpu_type, product, region)
--- About an hour each: sets of accounts are large, and only those of the wanted hours are read.
-SETTINGS index_granularity = 64;
+ORDER BY (hour, gpu_type, product, region);
 
 -- The definition is that of this code, also over tables that were there before.
 DROP VIEW IF EXISTS market_hours_refresh;
@@ -480,14 +476,38 @@ SELECT
     sum(toInt128(quantity) * price_micros) AS value_micros,
     sum(cost_micros) AS cost_micros,
     countIf(bid_remaining = 0) + countIf(ask_remaining = 0) AS orders_filled,
-    uniqExactState(buyer_id) AS buyers,
-    uniqExactState(seller_id) AS sellers,
     now64(3, 'UTC') AS version
 FROM trades
 WHERE toStartOfHour(timestamp) IN (SELECT hour FROM stale)
     AND occurred_at_ms >= (SELECT toInt64(toUnixTimestamp(min(hour))) * 1000 FROM stale)
     AND (SELECT count() FROM stale) > 0
 GROUP BY hour, gpu_type, product, region;
+
+-- Who sold or bought in an hour; a row is the same however often it comes (DISTINCT, or uniqExact).
+CREATE TABLE IF NOT EXISTS trader_hours (
+    hour DateTime('UTC'),
+    side LowCardinality(String) COMMENT 'seller or buyer',
+    account_id String
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(hour)
+ORDER BY (hour, side, account_id);
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS orders_matched_traders TO trader_hours AS
+SELECT DISTINCT
+    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')) AS hour,
+    (arrayJoin([('seller', seller_id), ('buyer', buyer_id)]) AS trader).1 AS side,
+    trader.2 AS account_id
+FROM orders_matched;
+
+-- Facts from before there was this table.
+INSERT INTO trader_hours
+SELECT DISTINCT
+    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')),
+    (arrayJoin([('seller', seller_id), ('buyer', buyer_id)]) AS trader).1,
+    trader.2
+FROM orders_matched
+WHERE (SELECT count() FROM trader_hours) = 0;
 
 -- What each seller sold, by day and GPU type (FINAL); made like market_hours.
 CREATE TABLE IF NOT EXISTS seller_days (

@@ -36,10 +36,12 @@ _ACTIVITY: Final = f"""
         sumIf(gpus, product = 'spot') AS spot_gpus,
         sumIf(value_micros, product = 'spot') AS spot_value_micros,
         sum(cost_micros) AS cost_micros,
-        uniqExactMerge(sellers) AS providers,
-        uniqExactMerge(buyers) AS consumers,
         sum(orders_filled) AS filled,
-        (SELECT sum(orders) FROM closing_hours FINAL WHERE {_HOURS}) AS closed
+        (SELECT sum(orders) FROM closing_hours FINAL WHERE {_HOURS}) AS closed,
+        (SELECT (uniqExactIf(account_id, side = 'seller'), uniqExactIf(account_id, side = 'buyer'))
+            FROM trader_hours WHERE {_HOURS}) AS traders,
+        traders.1 AS providers,
+        traders.2 AS consumers
     FROM market_hours FINAL
     WHERE {_HOURS}
 """
@@ -109,6 +111,7 @@ class ClickHouseKpis:
 
     async def activity(self, from_ms: int, to_ms: int) -> Activity:
         row = await self._row(_ACTIVITY, from_ms=from_ms, to_ms=to_ms)
+        row.pop("traders")
         return Activity(**_integers(row))
 
     async def capacity(self, before_ms: int) -> Capacity:

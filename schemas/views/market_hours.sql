@@ -12,15 +12,11 @@ CREATE TABLE IF NOT EXISTS market_hours (
     cost_micros Int128 COMMENT 'sum of the costs of the leases over their whole duration',
     cost Decimal(38, 6) ALIAS toDecimal128(cost_micros, 6) / 1000000,
     orders_filled UInt64 COMMENT 'orders, of both sides, that these trades filled to the last GPU',
-    buyers AggregateFunction(uniqExact, String),
-    sellers AggregateFunction(uniqExact, String),
     version DateTime64(3, 'UTC')
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(hour)
-ORDER BY (hour, gpu_type, product, region)
--- About an hour each: sets of accounts are large, and only those of the wanted hours are read.
-SETTINGS index_granularity = 64;
+ORDER BY (hour, gpu_type, product, region);
 
 -- The definition is that of this code, also over tables that were there before.
 DROP VIEW IF EXISTS market_hours_refresh;
@@ -44,8 +40,6 @@ SELECT
     sum(toInt128(quantity) * price_micros) AS value_micros,
     sum(cost_micros) AS cost_micros,
     countIf(bid_remaining = 0) + countIf(ask_remaining = 0) AS orders_filled,
-    uniqExactState(buyer_id) AS buyers,
-    uniqExactState(seller_id) AS sellers,
     now64(3, 'UTC') AS version
 FROM trades
 WHERE toStartOfHour(timestamp) IN (SELECT hour FROM stale)

@@ -27,7 +27,7 @@ TABLES = {
     "node_changed": "inventory_events",
 }
 MADE = ("market_hours", "seller_days", "closing_hours", "capacity_hours")
-AGGREGATES = ("touched_hours", "node_hours", *MADE)
+AGGREGATES = ("touched_hours", "node_hours", "trader_hours", *MADE)
 
 
 @pytest.fixture(scope="module")
