@@ -23,6 +23,7 @@ from cli.commands import (
     replay,
     snapshot,
     sql,
+    views,
     warm_up,
 )
 from cli.session import Session
@@ -77,7 +78,7 @@ def root(ctx: typer.Context) -> None:
         ctx.obj = Session(settings.from_environment())
 
 
-for group in (order, market, provider, cluster, node, agent, account, key):
+for group in (order, market, provider, cluster, node, agent, account, key, views):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 for command in (
     *(local.up, local.down, local.status, local.logs, doctor.doctor),

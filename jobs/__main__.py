@@ -1,4 +1,4 @@
-"""`python -m jobs`: topics, ddl, submit, stop, projection, market-data.
+"""`python -m jobs`: topics, ddl, submit, stop, projection, rebuild, market-data.
 
 A refusal is one line on the error output and exit code 1; only a fault of ours shows a trace.
 """
@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "submit": "submit the Flink jobs that are not running, each from its newest state",
     "stop": "stop the Flink jobs with a savepoint that `submit` resumes from",
     "projection": "write facts to ClickHouse and Redis until stopped",
+    "rebuild": "write what the log holds to ClickHouse and Redis once more, then end",
     "market-data": "follow the books and serve depth and preview until stopped",
 }
 Command = Callable[..., None]
@@ -39,6 +40,12 @@ def main(arguments: list[str]) -> int:
         action="append",
         choices=ACCEPTABLE,
         help="; ".join(f"{word}: {meaning}" for word, meaning in ACCEPTABLE.items()),
+    )
+    parsers["rebuild"].add_argument(
+        "--yes",
+        action="store_true",
+        dest="accept_gaps",
+        help="also where a table is empty although records left its topic",
     )
     options = vars(parser.parse_args(arguments))
     name = options.pop("command")
@@ -60,6 +67,7 @@ def _command(name: str) -> Command:
         "submit": ("jobs.deployment", "submit"),
         "stop": ("jobs.deployment", "stop"),
         "projection": ("jobs.projection", "run"),
+        "rebuild": ("jobs.rebuild", "run"),
         "market-data": ("jobs.market_data", "run"),
     }[name]
     command: Command = getattr(import_module(module), function)

@@ -55,6 +55,7 @@ class MachineJob:
         """Nothing may be amiss: a machine is its whole log and its code (market-rules.md B2)."""
         return ()
 
+    @property
     def inputs(self) -> tuple[str, ...]:
         """The topics that it reads: its one log."""
         return (self.log,)

@@ -4,13 +4,14 @@ Prices are decimal strings in USD: limits with 4 decimals, trades and averages w
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, cast
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from query_api import times
 from query_api.bodies import Role, Scope
+from query_api.kpis import Activity, Capacity, CapacityAt, Sold, SoldFilter
 from query_api.ports import Row
 from schemas.bounds import ROLLED_UP, STATISTICS
 from schemas.names import Health, OrderStatus, ReadingStatus
@@ -194,6 +195,9 @@ class Preview(TypedDict):
     resting: int
     avg_price: TradeUsd | None
     cost: TradeUsd
+    fee: TradeUsd
+    """The part of the cost that the platform keeps; the seller gets the rest."""
+    fee_basis_points: int
     refused: str | None
     book_seq: int
 
@@ -281,6 +285,78 @@ class CalculatedPrice(TypedDict):
     fee: TradeUsd
     fee_basis_points: int
     book_seq: int
+
+
+class Figure(TypedDict):
+    """A key figure: money as decimals, counts and shares as numbers; null where there is none."""
+
+    unit: str
+    value: TradeUsd | int | float | None
+    value_24h_before: TradeUsd | int | float | None
+
+
+class KeyFigures(TypedDict):
+    """The seven."""
+
+    trading_volume: Figure
+    gpu_utilization: Figure
+    avg_spot_price: Figure
+    active_providers: Figure
+    active_consumers: Figure
+    order_fill_rate: Figure
+    platform_revenue: Figure
+
+
+class Dashboard(TypedDict):
+    """How the market goes."""
+
+    at: Time
+    kpis: KeyFigures
+
+
+class UsedGpus(TypedDict):
+    """GPUs by state at the end of a step; `utilization` is the part that was leased."""
+
+    at: Time
+    available: int
+    held: int
+    allocated: int
+    utilization: float | None
+
+
+class Utilization(TypedDict):
+    """How far GPUs were leased, oldest first; `at` is when a step began."""
+
+    step: Literal["hour", "day"]
+    items: list[UsedGpus]
+
+
+class Earned(TypedDict):
+    """What leases were sold for: `revenue` is what their buyers pay less the platform's fee."""
+
+    day: NotRequired[str]
+    provider: NotRequired[str]
+    gpu_type: NotRequired[str]
+    trades: int
+    gpus: int
+    gpu_hours: TradeUsd
+    gross: TradeUsd
+    fee: TradeUsd
+    revenue: TradeUsd
+
+
+Revenue = TypedDict(
+    "Revenue",
+    {
+        "from": Time,
+        "to": Time,
+        "total_gross": TradeUsd,
+        "total_fee": TradeUsd,
+        "total_revenue": TradeUsd,
+        "breakdown": list[Earned],
+    },
+)
+"""What leases were sold for over some time, and its parts."""
 
 
 class Match(TypedDict):
@@ -862,3 +938,90 @@ _GPU_STATUS: Mapping[str, Literal["available", "allocated", "maintenance"]] = {
     "maintenance": "maintenance",
     "offline": "maintenance",
 }
+
+
+class Figures(NamedTuple):
+    """What the key figures are made of."""
+
+    value_micros: int
+    activity: Activity
+    capacity: Capacity
+    fee_basis_points: int
+
+    def told(self) -> dict[str, str | int | float | None]:
+        """The figures by their names."""
+        traded = self.activity
+        return {
+            "trading_volume": money.trade_usd(self.value_micros),
+            "gpu_utilization": self.capacity.utilization,
+            "avg_spot_price": money.average_usd(traded.spot_value_micros, traded.spot_gpus),
+            "active_providers": traded.providers,
+            "active_consumers": traded.consumers,
+            "order_fill_rate": traded.fill_rate,
+            "platform_revenue": money.trade_usd(
+                money.fee_micros(traded.cost_micros, self.fee_basis_points)
+            ),
+        }
+
+
+UNITS = {
+    "trading_volume": "USD/h",
+    "gpu_utilization": "0 to 1",
+    "avg_spot_price": "USD/GPU-hour",
+    "active_providers": "accounts",
+    "active_consumers": "accounts",
+    "order_fill_rate": "0 to 1",
+    "platform_revenue": "USD",
+}
+
+
+def told_dashboard(at_ms: int, now: Figures, before: Figures) -> Dashboard:
+    """The key figures of now, beside those of 24 hours before."""
+    values, values_before = now.told(), before.told()
+    figures = {
+        name: {"unit": unit, "value": values[name], "value_24h_before": values_before[name]}
+        for name, unit in UNITS.items()
+    }
+    return {"at": times.told(at_ms), "kpis": cast(KeyFigures, figures)}
+
+
+def told_utilization(found: Sequence[CapacityAt], step: Literal["hour", "day"]) -> Utilization:
+    """How far GPUs were leased."""
+    items: list[UsedGpus] = [
+        {
+            "at": times.told(at_ms),
+            "available": capacity.available,
+            "held": capacity.held,
+            "allocated": capacity.allocated,
+            "utilization": capacity.utilization,
+        }
+        for at_ms, capacity in found
+    ]
+    return {"step": step, "items": items}
+
+
+def told_revenue(wanted: SoldFilter, sold: Sequence[Sold], fees: Sequence[int]) -> Revenue:
+    """What leases were sold for, each part with its fee in micro-USD."""
+    gross, fee = sum(each.cost_micros for each in sold), sum(fees)
+    return {
+        "from": times.told(wanted.from_ms),
+        "to": times.told(wanted.to_ms),
+        "total_gross": money.trade_usd(gross),
+        "total_fee": money.trade_usd(fee),
+        "total_revenue": money.trade_usd(gross - fee),
+        "breakdown": [_earned(wanted, each, fee) for each, fee in zip(sold, fees, strict=True)],
+    }
+
+
+def _earned(wanted: SoldFilter, sold: Sold, fee_micros: int) -> Earned:
+    hours = money.cost_micros(money.MICROS, 1, sold.gpu_seconds)
+    told = {
+        wanted.by: sold.key,
+        "trades": sold.trades,
+        "gpus": sold.gpus,
+        "gpu_hours": money.trade_usd(hours),
+        "gross": money.trade_usd(sold.cost_micros),
+        "fee": money.trade_usd(fee_micros),
+        "revenue": money.trade_usd(sold.cost_micros - fee_micros),
+    }
+    return cast(Earned, told)

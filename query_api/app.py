@@ -23,6 +23,7 @@ from query_api.metrics import Metrics
 from query_api.ports import Ports
 from query_api.problems import Problem
 from query_api.queries import auth as auth_queries
+from query_api.queries import kpis as kpi_queries
 from query_api.queries import market as market_queries
 from query_api.queries import nodes as node_queries
 from query_api.queries import orders as order_queries
@@ -49,6 +50,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *telemetry_queries.ENDPOINTS,
     *keys.ENDPOINTS,
     *auth_queries.ENDPOINTS,
+    *kpi_queries.ENDPOINTS,
 )
 BUSIEST = (orders.place_order, telemetry.add_batch)
 """What is served without the framework; its paths have no parameters."""

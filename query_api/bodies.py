@@ -20,8 +20,10 @@ from pydantic import (
     ValidationError,
     WithJsonSchema,
 )
+from pydantic.fields import FieldInfo
 
 from query_api import times
+from query_api.kpis import DAY_MS, HOUR_MS, Grouping
 from query_api.problems import FieldError
 from udfs.money import MAX_PRICE_MICROS, MAX_QUANTITY, MICROS, MIN_PRICE_MICROS
 
@@ -34,6 +36,7 @@ MAX_METRICS = 20_000
 MAX_DETAILS = 16 * 1024
 MAX_WORDS = 16
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,4})?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SHOWN = r"[^\x00-\x1f\x7f]"
 
 Role = Literal["platform_admin", "provider", "consumer", "developer"]
@@ -436,6 +439,55 @@ class PricePage(Page):
     to: ReadingTime | None = Field(None, description=f"{READING_TIME}, not included; now if absent")
 
 
+def _span_time(value: Any) -> int:
+    """A time as that of a reading is written, or a day: 2026-11-24 is its beginning, UTC."""
+    is_day = isinstance(value, str) and _DAY.fullmatch(value)
+    return times.read_ms(f"{value}T00:00:00Z") if is_day else _reading_time(value)
+
+
+def _whole(unit_ms: int) -> BeforeValidator:
+    """Such a time, of whole hours or days."""
+
+    def read(value: Any) -> int:
+        at_ms = _span_time(value)
+        if at_ms % unit_ms:
+            raise ValueError
+        return at_ms
+
+    return BeforeValidator(read)
+
+
+_SPAN_SCHEMA = WithJsonSchema(
+    {"anyOf": [_TIME_SCHEMA, {"type": "string", "format": "date"}, {"type": "integer"}]}
+)
+HourTime = Annotated[int, _whole(HOUR_MS), _SPAN_SCHEMA]
+DayTime = Annotated[int, _whole(DAY_MS), _SPAN_SCHEMA]
+HOUR_TIME = f"a whole hour: {READING_TIME}, or a day such as 2026-11-24, which begins at 0 h UTC"
+DAY_TIME = f"a whole day: such as 2026-11-24, or its beginning, 0 h UTC, in {READING_TIME}"
+
+
+class UtilizationQuery(Query):
+    """Which hours or days, and which GPUs; of the last 7 days if nobody says."""
+
+    from_: HourTime | None = Field(None, alias="from", description=HOUR_TIME)
+    to: HourTime | None = Field(
+        None, description=f"{HOUR_TIME}; not included; the end of the running hour if absent"
+    )
+    step: Literal["hour", "day"] = Field("hour", description="hour or day")
+    gpu_type: Word | None = Field(None, description="a GPU type of the catalogue")
+    region: Word | None = Field(None, description="a region of the catalogue")
+
+
+class RevenueQuery(Query):
+    """Which days, and by what; of the last 30 days if nobody says."""
+
+    from_: DayTime | None = Field(None, alias="from", description=DAY_TIME)
+    to: DayTime | None = Field(
+        None, description=f"{DAY_TIME}; not included; the end of the running day if absent"
+    )
+    by: Grouping = Field("day", description="day, provider or gpu_type")
+
+
 class DepthQuery(Query):
     """Which part of a book."""
 
@@ -473,10 +525,16 @@ def _rule(path: tuple[int | str, ...], model: type[BaseModel]) -> str:
     rule = ""
     inner: type[BaseModel] | None = model
     for part in path:
-        field = inner.model_fields.get(part) if inner and isinstance(part, str) else None
+        field = _field_of(inner, part) if inner and isinstance(part, str) else None
         if field is not None:
             rule, inner = field.description or "", _model_in(field.annotation)
     return rule
+
+
+def _field_of(model: type[BaseModel], name: str) -> FieldInfo | None:
+    """The field of this name, as clients write it."""
+    fields = model.model_fields
+    return fields.get(name) or next((f for f in fields.values() if f.alias == name), None)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -8,7 +8,15 @@ from typing import Any, cast
 import httpx
 from quart import Quart
 
-from query_api.adapters import clickhouse, kafka, market_data, postgres, redis, telemetry_log
+from query_api.adapters import (
+    clickhouse,
+    clickhouse_kpis,
+    kafka,
+    market_data,
+    postgres,
+    redis,
+    telemetry_log,
+)
 from query_api.adapters.clock import SystemClock
 from query_api.adapters.kafka import KafkaLog
 from query_api.adapters.watches import Watches
@@ -57,6 +65,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             facts=watches,
             live=live,
             history=history,
+            kpis=clickhouse_kpis.ClickHouseKpis(history.rows),
             market_data=market,
             keys=store,
             registrations=store,

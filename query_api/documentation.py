@@ -196,7 +196,10 @@ def _responses(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     answers = {
         str(status): {
             "description": _MEANINGS[status],
-            "content": {"application/json": {"schema": _schema(shape, schemas, "serialization")}},
+            "content": {
+                "application/json": {"schema": _schema(shape, schemas, "serialization")},
+                **({"text/csv": {"schema": {"type": "string"}}} if endpoint.table else {}),
+            },
         }
         for status, shape in endpoint.answers.items()
     }

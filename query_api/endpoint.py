@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel
 
 from query_api.bodies import NoQuery
-from query_api.ports import Ports, Principal
+from query_api.ports import Ports, Principal, Row
 from query_api.problems import MAX_BYTES, FieldError
 from query_api.quotas import Kind
 
@@ -39,6 +39,7 @@ class Call:
 
 Urgency = Literal["later", "usual", "now"]
 Handler = Callable[[Call], Awaitable[Answer]]
+Table = Callable[[Any], list[Row]]
 Check = Callable[[Call, frozenset[str]], Awaitable[list[FieldError]]]
 """Rules over several fields or against the catalogue, given the fields that are wrong already."""
 
@@ -69,6 +70,8 @@ class Endpoint:
     """The largest body that it reads; a larger one than usual is for direct routes."""
     is_measured: bool = False
     """Whether numbers of its body are measurements: floats, where others are decimals."""
+    table: Table | None = None
+    """The rows of an answer, for who wants them as CSV."""
     urgency: Urgency = "usual"
     """When it is shed: what adds an order first, what takes risk away last."""
 

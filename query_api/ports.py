@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from query_api.backlog import Backlog, Samples
+from query_api.kpis import Kpis
 from query_api.limits import LIMITS, Limits
 from query_api.quotas import Bucket, Grant
 from query_api.waiting_room import WaitingRoom
@@ -507,6 +508,7 @@ class Ports:
     facts: Facts
     live: LiveViews
     history: History
+    kpis: Kpis
     market_data: MarketData
     keys: Keys
     registrations: Registrations

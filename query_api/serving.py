@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
-from query_api import json_body, problems
+from query_api import csv_body, json_body, problems
 from query_api.auth import Authenticator, authorize
 from query_api.bodies import errors_of
 from query_api.endpoint import Answer, Call, Endpoint
@@ -92,7 +92,8 @@ class Server:
         started = time.perf_counter()
         standing: dict[str, str] = {}
         try:
-            reply = told(await self._answer(endpoint, path, sent, standing), standing)
+            answer = await self._answer(endpoint, path, sent, standing)
+            reply = told(_as_wanted(answer, endpoint, sent.headers), standing)
         except Exception as error:
             reply = self._refused(problem_of(error), standing)
         finally:
@@ -123,7 +124,10 @@ class Server:
 def told(answer: Answer, standing: Mapping[str, str]) -> Reply:
     """An answer as it goes back."""
     headers = {"Content-Type": JSON, **standing, **answer.headers}
-    return Reply(answer.status, headers, json_body.write(answer.body))
+    is_written = isinstance(answer.body, bytes)
+    return Reply(
+        answer.status, headers, answer.body if is_written else json_body.write(answer.body)
+    )
 
 
 def refused(problem: Problem, standing: Mapping[str, str] = NO_HEADERS) -> Reply:
@@ -142,6 +146,16 @@ def problem_of(error: Exception) -> Problem:
         return problems.unavailable(error.dependency)
     LOG.error("a request failed", exc_info=error)
     return Problem(500, "INTERNAL_ERROR", "this is a fault of the server; it was written down")
+
+
+def _as_wanted(answer: Answer, endpoint: Endpoint, headers: Mapping[str, str]) -> Answer:
+    """The answer, as CSV if it is a table and the request would rather have that."""
+    if endpoint.table is None or not csv_body.is_wanted(headers.get("accept", "")):
+        return answer
+    kinds = {"Content-Type": csv_body.CONTENT_TYPE, "Vary": "Accept"}
+    return Answer(
+        answer.status, csv_body.write(endpoint.table(answer.body)), {**answer.headers, **kinds}
+    )
 
 
 async def _read(call: Call, endpoint: Endpoint, sent: Sent) -> None:

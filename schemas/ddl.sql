@@ -268,8 +268,12 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC'))
 ORDER BY (gpu_type, region, product, window_start_ms, is_final, occurred_at_ms);
 
--- One row a trade; price in USD per GPU-hour, beside the integers of the facts.
+-- One row a trade; price in USD per GPU-hour, beside the integers of the facts; the cost of its GPUs
+-- over its whole duration is rounded once, half to even (market-rules.md U4).
 CREATE OR REPLACE VIEW trades AS
+WITH
+    toInt128(price_micros) * quantity * duration_seconds AS micro_seconds,
+    2 * (micro_seconds % 3600) AS twice_rest
 SELECT
     trade_id,
     fromUnixTimestamp64Milli(occurred_at_ms, 'UTC') AS timestamp,
@@ -277,7 +281,12 @@ SELECT
     bid_order_id, ask_order_id, buyer_id, seller_id, aggressor,
     quantity,
     toDecimal128(price_micros, 6) / 1000000 AS price,
-    price_micros, bid_price_micros, ask_price_micros, duration_seconds, occurred_at_ms
+    price_micros, bid_price_micros, ask_price_micros, duration_seconds,
+    intDiv(micro_seconds, 3600)
+        + (twice_rest > 3600 OR (twice_rest = 3600 AND intDiv(micro_seconds, 3600) % 2 = 1))
+        AS cost_micros,
+    toDecimal128(cost_micros, 6) / 1000000 AS cost,
+    bid_remaining, ask_remaining, occurred_at_ms
 FROM orders_matched FINAL;
 
 -- One row an order, from facts in any order and any number of copies: of each group of fields the
@@ -422,3 +431,311 @@ FROM (
     FROM inventory_events
     GROUP BY node_id, account_id
 );
+
+-- Which hours of which facts have had an insert, and when last: sums over an hour are not added to but
+-- made anew from its facts, each once, so that a fact that comes again changes nothing.
+CREATE TABLE IF NOT EXISTS touched_hours (
+    source LowCardinality(String),
+    hour DateTime('UTC'),
+    touched_at DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(touched_at)
+ORDER BY (source, hour);
+
+-- In a book time rises with the sequence that its facts are stored by, so an hour is few granules.
+ALTER TABLE orders_matched
+    ADD INDEX IF NOT EXISTS occurred_at_index occurred_at_ms TYPE minmax GRANULARITY 1;
+
+ALTER TABLE orders_cancelled
+    ADD INDEX IF NOT EXISTS occurred_at_index occurred_at_ms TYPE minmax GRANULARITY 1;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS orders_matched_touch TO touched_hours AS
+SELECT DISTINCT
+    'orders_matched' AS source,
+    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')) AS hour,
+    now64(3, 'UTC') AS touched_at
+FROM orders_matched;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS orders_cancelled_touch TO touched_hours AS
+SELECT DISTINCT
+    'orders_cancelled' AS source,
+    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')) AS hour,
+    now64(3, 'UTC') AS touched_at
+FROM orders_cancelled;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS inventory_events_touch TO touched_hours AS
+SELECT DISTINCT
+    'inventory_events' AS source,
+    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')) AS hour,
+    now64(3, 'UTC') AS touched_at
+FROM inventory_events;
+
+-- Facts from before there were these tables.
+INSERT INTO touched_hours
+SELECT DISTINCT
+    'orders_matched',
+    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')),
+    now64(3, 'UTC')
+FROM orders_matched
+WHERE (SELECT count() FROM touched_hours WHERE source = 'orders_matched') = 0;
+
+INSERT INTO touched_hours
+SELECT DISTINCT
+    'orders_cancelled',
+    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')),
+    now64(3, 'UTC')
+FROM orders_cancelled
+WHERE (SELECT count() FROM touched_hours WHERE source = 'orders_cancelled') = 0;
+
+INSERT INTO touched_hours
+SELECT DISTINCT
+    'inventory_events',
+    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')),
+    now64(3, 'UTC')
+FROM inventory_events
+WHERE (SELECT count() FROM touched_hours WHERE source = 'inventory_events') = 0;
+
+-- What was traded, by hour and market: a row of the greatest version counts (FINAL).
+CREATE TABLE IF NOT EXISTS market_hours (
+    hour DateTime('UTC'),
+    gpu_type LowCardinality(String),
+    product LowCardinality(String),
+    region LowCardinality(String),
+    trades UInt64,
+    gpus Int64,
+    gpu_seconds Int64,
+    value_micros Int128 COMMENT 'sum of quantity x price: micro-USD for each hour of the leases',
+    value Decimal(38, 6) ALIAS toDecimal128(value_micros, 6) / 1000000,
+    cost_micros Int128 COMMENT 'sum of the costs of the leases over their whole duration',
+    cost Decimal(38, 6) ALIAS toDecimal128(cost_micros, 6) / 1000000,
+    orders_filled UInt64 COMMENT 'orders, of both sides, that these trades filled to the last GPU',
+    version DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(hour)
+ORDER BY (hour, gpu_type, product, region);
+
+-- The definition is that of this code, also over tables that were there before.
+DROP VIEW IF EXISTS market_hours_refresh;
+
+-- The hours that were touched since they were made are made anew; 30 s of slack are for inserts that
+-- were on their way meanwhile.
+CREATE MATERIALIZED VIEW market_hours_refresh REFRESH EVERY 10 SECOND APPEND TO market_hours AS
+WITH
+    made AS (SELECT hour, max(version) AS newest FROM market_hours GROUP BY hour),
+    stale AS (
+        SELECT hour
+        FROM (SELECT hour, touched_at FROM touched_hours WHERE source = 'orders_matched') AS touched
+        LEFT JOIN made USING (hour)
+        WHERE touched_at >= newest - INTERVAL 30 SECOND
+    )
+SELECT
+    toStartOfHour(timestamp) AS hour, gpu_type, product, region,
+    count() AS trades,
+    sum(quantity) AS gpus,
+    sum(quantity * duration_seconds) AS gpu_seconds,
+    sum(toInt128(quantity) * price_micros) AS value_micros,
+    sum(cost_micros) AS cost_micros,
+    countIf(bid_remaining = 0) + countIf(ask_remaining = 0) AS orders_filled,
+    now64(3, 'UTC') AS version
+FROM trades
+WHERE toStartOfHour(timestamp) IN (SELECT hour FROM stale)
+    AND occurred_at_ms >= (SELECT toInt64(toUnixTimestamp(min(hour))) * 1000 FROM stale)
+    AND (SELECT count() FROM stale) > 0
+GROUP BY hour, gpu_type, product, region;
+
+-- Who sold or bought in an hour; a row is the same however often it comes (DISTINCT, or uniqExact).
+CREATE TABLE IF NOT EXISTS trader_hours (
+    hour DateTime('UTC'),
+    side LowCardinality(String) COMMENT 'seller or buyer',
+    account_id String
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(hour)
+ORDER BY (hour, side, account_id);
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS orders_matched_traders TO trader_hours AS
+SELECT DISTINCT
+    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')) AS hour,
+    (arrayJoin([('seller', seller_id), ('buyer', buyer_id)]) AS trader).1 AS side,
+    trader.2 AS account_id
+FROM orders_matched;
+
+-- Facts from before there was this table.
+INSERT INTO trader_hours
+SELECT DISTINCT
+    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')),
+    (arrayJoin([('seller', seller_id), ('buyer', buyer_id)]) AS trader).1,
+    trader.2
+FROM orders_matched
+WHERE (SELECT count() FROM trader_hours) = 0;
+
+-- What each seller sold, by day and GPU type (FINAL); made like market_hours.
+CREATE TABLE IF NOT EXISTS seller_days (
+    day Date,
+    seller_id String,
+    gpu_type LowCardinality(String),
+    trades UInt64,
+    gpus Int64,
+    gpu_seconds Int64,
+    cost_micros Int128 COMMENT 'sum of the costs of the leases over their whole duration',
+    cost Decimal(38, 6) ALIAS toDecimal128(cost_micros, 6) / 1000000,
+    version DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(day)
+ORDER BY (day, seller_id, gpu_type);
+
+DROP VIEW IF EXISTS seller_days_refresh;
+
+CREATE MATERIALIZED VIEW seller_days_refresh REFRESH EVERY 1 MINUTE APPEND TO seller_days AS
+WITH
+    made AS (SELECT day, max(version) AS newest FROM seller_days GROUP BY day),
+    stale AS (
+        SELECT day
+        FROM (
+            SELECT toDate(hour) AS day, max(touched_at) AS newest_touch
+            FROM touched_hours
+            WHERE source = 'orders_matched'
+            GROUP BY day
+        ) AS touched
+        LEFT JOIN made USING (day)
+        WHERE newest_touch >= newest - INTERVAL 30 SECOND
+    )
+SELECT
+    toDate(timestamp) AS day, seller_id, gpu_type,
+    count() AS trades,
+    sum(quantity) AS gpus,
+    sum(quantity * duration_seconds) AS gpu_seconds,
+    sum(cost_micros) AS cost_micros,
+    now64(3, 'UTC') AS version
+FROM trades
+WHERE toDate(timestamp) IN (SELECT day FROM stale)
+    AND occurred_at_ms >= (SELECT toInt64(toUnixTimestamp(toDateTime(min(day), 'UTC'))) * 1000
+        FROM stale)
+    AND (SELECT count() FROM stale) > 0
+GROUP BY day, seller_id, gpu_type;
+
+-- Orders that closed before they were filled, by hour, book and reason (FINAL); made like market_hours.
+CREATE TABLE IF NOT EXISTS closing_hours (
+    hour DateTime('UTC'),
+    book_id LowCardinality(String),
+    reason LowCardinality(String),
+    orders UInt64,
+    version DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(hour)
+ORDER BY (hour, book_id, reason);
+
+DROP VIEW IF EXISTS closing_hours_refresh;
+
+CREATE MATERIALIZED VIEW closing_hours_refresh REFRESH EVERY 10 SECOND APPEND TO closing_hours AS
+WITH
+    made AS (SELECT hour, max(version) AS newest FROM closing_hours GROUP BY hour),
+    stale AS (
+        SELECT hour
+        FROM (SELECT hour, touched_at FROM touched_hours WHERE source = 'orders_cancelled') AS touched
+        LEFT JOIN made USING (hour)
+        WHERE touched_at >= newest - INTERVAL 30 SECOND
+    )
+SELECT
+    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')) AS hour, book_id, reason,
+    count() AS orders,
+    now64(3, 'UTC') AS version
+FROM orders_cancelled FINAL
+WHERE toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')) IN (SELECT hour FROM stale)
+    AND occurred_at_ms >= (SELECT toInt64(toUnixTimestamp(min(hour))) * 1000 FROM stale)
+    AND (SELECT count() FROM stale) > 0
+GROUP BY hour, book_id, reason;
+
+-- How each node stood at the end of each hour in which it changed: of an hour's facts the one with the
+-- greatest sequence stays, so a fact that comes again, or late, is harmless (FINAL, or argMax).
+CREATE TABLE IF NOT EXISTS node_hours (
+    node_id String,
+    hour DateTime('UTC'),
+    account_id String,
+    account_seq Int64,
+    gpu_type LowCardinality(String),
+    region LowCardinality(String),
+    health LowCardinality(String),
+    available Int64,
+    held Int64,
+    allocated Int64
+)
+ENGINE = ReplacingMergeTree(account_seq)
+PARTITION BY toYYYYMM(hour)
+ORDER BY (node_id, hour);
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS inventory_events_hour TO node_hours AS
+SELECT
+    node_id, toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')) AS hour,
+    account_id, account_seq, gpu_type, region, health, available, held, allocated
+FROM inventory_events;
+
+-- Facts from before there was this table.
+INSERT INTO node_hours
+SELECT
+    node_id, toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')),
+    account_id, account_seq, gpu_type, region, health, available, held, allocated
+FROM inventory_events
+WHERE (SELECT count() FROM node_hours) = 0;
+
+-- How the GPUs of a type and region stood at the end of an hour, from the first change of any of their
+-- nodes on (FINAL). A node stands as it stood last until it changes again, so with an hour all later
+-- ones are made anew. An hour without a row, since the newest, is as the one before.
+CREATE TABLE IF NOT EXISTS capacity_hours (
+    hour DateTime('UTC'),
+    gpu_type LowCardinality(String),
+    region LowCardinality(String),
+    available Int64,
+    held Int64,
+    allocated Int64,
+    version DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(hour)
+ORDER BY (hour, gpu_type, region);
+
+DROP VIEW IF EXISTS capacity_hours_refresh;
+
+CREATE MATERIALIZED VIEW capacity_hours_refresh REFRESH EVERY 20 SECOND APPEND TO capacity_hours AS
+WITH
+    made AS (SELECT hour, max(version) AS newest FROM capacity_hours GROUP BY hour),
+    stale AS (
+        SELECT hour
+        FROM (SELECT hour, touched_at FROM touched_hours WHERE source = 'inventory_events')
+            AS touched
+        LEFT JOIN made USING (hour)
+        WHERE touched_at >= newest - INTERVAL 30 SECOND
+    ),
+    ifNull((SELECT min(toUnixTimestamp(hour)) FROM stale), 0) AS first_seconds,
+    ifNull((SELECT max(toUnixTimestamp(hour)) FROM node_hours), 0) AS last_seconds,
+    toUInt32(intDiv(first_seconds, 3600)) AS first_step,
+    toUInt32(intDiv(last_seconds, 3600) + 1) AS end_step
+SELECT
+    toDateTime(at * 3600, 'UTC') AS hour, gpu_type, region,
+    sum(newest.1) AS available,
+    sum(newest.2) AS held,
+    sum(newest.3) AS allocated,
+    now64(3, 'UTC') AS version
+FROM (
+    SELECT
+        gpu_type, region, newest,
+        arrayJoin(range(
+            greatest(step, first_step),
+            leadInFrame(step, 1, end_step) OVER (
+                PARTITION BY node_id ORDER BY step
+                ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+            )
+        )) AS at
+    FROM (
+        SELECT
+            node_id, gpu_type, region, toUInt32(intDiv(toUnixTimestamp(hour), 3600)) AS step,
+            argMax((available, held, allocated), account_seq) AS newest
+        FROM node_hours
+        WHERE (SELECT count() FROM stale) > 0
+        GROUP BY node_id, gpu_type, region, step
+    )
+)
+GROUP BY at, gpu_type, region;

@@ -18,7 +18,7 @@ from stack.addresses import (
     write_environment,
 )
 from stack.output import open_log, tail
-from stack.program import ROOT, Program, StackError, python_environment
+from stack.program import ROOT, Program, StackError, module, python_environment
 from stack.state import ProgramState, StackState
 
 POLL_SECONDS = 0.1
@@ -136,6 +136,19 @@ def logs(settings: Settings, name: str, *, follow: bool = False, lines: int = 10
     yield from tail(path, lines)
     if follow:
         yield from _follow(path)
+
+
+def run(settings: Settings, name: str, *arguments: str) -> int:
+    """Runs one of the project's modules on the stack that was up here; its exit code.
+
+    It writes where we write.
+
+    Raises:
+        StackError: there was none.
+    """
+    addressed = read_environment(settings.path("HOME"))
+    command, environment = module(addressed, name, *arguments)
+    return subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode
 
 
 def _make_home(settings: Settings) -> Path:

@@ -35,21 +35,21 @@ class ClickHouse:
 
     async def ping(self) -> None:
         """Raise if it cannot be used."""
-        await self._rows("SELECT 1 AS one", {})
+        await self.rows("SELECT 1 AS one", {})
 
     async def order(self, order_id: str) -> Order | None:
         sql = f"SELECT {_ORDER} FROM orders WHERE order_id = {{order_id:String}} LIMIT 1"
-        rows = await self._rows(sql, {"order_id": order_id})
+        rows = await self.rows(sql, {"order_id": order_id})
         return _order(rows[0]) if rows else None
 
     async def orders(self, wanted: OrderFilter) -> tuple[list[Order], int]:
         where, values = _where(wanted)
-        counted = await self._rows(f"SELECT count() AS total FROM orders {where}", values)
+        counted = await self.rows(f"SELECT count() AS total FROM orders {where}", values)
         after = ""
         if wanted.before is not None:
             after = "AND (created_at_ms, order_id) < ({at_ms:Int64}, {last:String})"
             values |= {"at_ms": wanted.before[0], "last": wanted.before[1]}
-        rows = await self._rows(
+        rows = await self.rows(
             f"SELECT {_ORDER} FROM orders {where} {after} "
             "ORDER BY created_at_ms DESC, order_id DESC LIMIT {limit:UInt32}",
             values | {"limit": wanted.limit},
@@ -58,7 +58,7 @@ class ClickHouse:
 
     async def traded_quantity(self, order: Order) -> int:
         sql = f"SELECT sum(quantity) AS traded FROM trades WHERE {_OF_ORDER}"
-        rows = await self._rows(sql, _order_values(order))
+        rows = await self.rows(sql, _order_values(order))
         return int(rows[0]["traded"])
 
     async def trades_of(self, order: Order, after_seq: int, limit: int) -> list[Row]:
@@ -66,7 +66,7 @@ class ClickHouse:
             f"SELECT {_TRADE} FROM trades WHERE {_OF_ORDER} AND book_seq > {{after:Int64}} "
             "ORDER BY book_seq LIMIT {limit:UInt32}"
         )
-        return await self._rows(sql, _order_values(order) | {"after": after_seq, "limit": limit})
+        return await self.rows(sql, _order_values(order) | {"after": after_seq, "limit": limit})
 
     async def trades_in(self, book_id: str, before_seq: int | None, limit: int) -> list[Row]:
         sql = (
@@ -74,17 +74,17 @@ class ClickHouse:
             "AND book_seq < {before:Int64} ORDER BY book_seq DESC LIMIT {limit:UInt32}"
         )
         before = _LAST_SEQ if before_seq is None else before_seq
-        return await self._rows(sql, {"book_id": book_id, "before": before, "limit": limit})
+        return await self.rows(sql, {"book_id": book_id, "before": before, "limit": limit})
 
     async def trades_count(self, book_id: str | None = None) -> int:
         where = "" if book_id is None else "WHERE book_id = {book_id:String}"
         sql = f"SELECT count() AS trades FROM trades {where}"
-        rows = await self._rows(sql, {"book_id": book_id} if book_id else {})
+        rows = await self.rows(sql, {"book_id": book_id} if book_id else {})
         return int(rows[0]["trades"])
 
     async def nodes(self, node_ids: Sequence[str]) -> list[Row | None]:
         sql = "SELECT * FROM nodes WHERE node_id IN {node_ids:Array(String)}"
-        rows = await self._rows(sql, {"node_ids": _array(node_ids)})
+        rows = await self.rows(sql, {"node_ids": _array(node_ids)})
         found = {row["node_id"]: row for row in rows}
         return [found.get(node_id) for node_id in node_ids]
 
@@ -98,14 +98,14 @@ class ClickHouse:
             f"ORDER BY timestamp, {index} LIMIT 1 BY timestamp, {index} LIMIT {{limit:UInt32}}"
         )
         values = {"from_ms": from_ms, "to_ms": wanted.to_ms, "last": last, "limit": wanted.limit}
-        rows = await self._rows(sql, {"node_id": wanted.node_id, **values})
+        rows = await self.rows(sql, {"node_id": wanted.node_id, **values})
         return [_reading(row) for row in rows]
 
     async def newest_readings(self, node_id: str) -> list[Row]:
         found: list[Row] = []
         for topic, index in _INDEX.items():
             sql = f"{_readings(topic)} ORDER BY timestamp DESC LIMIT 1 BY {index}"
-            found += await self._rows(sql, {"node_id": node_id})
+            found += await self.rows(sql, {"node_id": node_id})
         return [_reading(row) for row in found]
 
     async def windows(self, wanted: WindowFilter) -> list[Row]:
@@ -116,7 +116,7 @@ class ClickHouse:
             "AND window_start_ms < {to_ms:Int64} AND window_start_ms > {after_ms:Int64} "
             "ORDER BY window_start_ms, samples DESC LIMIT 1 BY window_start_ms LIMIT {limit:UInt32}"
         )
-        return await self._rows(sql, wanted._asdict())
+        return await self.rows(sql, wanted._asdict())
 
     async def cluster_utilization(self, from_ms: int) -> Mapping[str, float]:
         sql = (
@@ -124,7 +124,7 @@ class ClickHouse:
             "FROM telemetry_rollups WHERE scope = 'cluster' AND window_seconds = 60 "
             "AND window_start_ms >= {from_ms:Int64} GROUP BY scope_id"
         )
-        rows = await self._rows(sql, {"from_ms": from_ms})
+        rows = await self.rows(sql, {"from_ms": from_ms})
         return {row["scope_id"]: row["mean"] for row in rows}
 
     async def newest_prices(self, gpu_types: Sequence[str], region: str) -> list[Row]:
@@ -134,7 +134,7 @@ class ClickHouse:
             f"AND window_start_ms > toUnixTimestamp64Milli(now64(3)) - {_DAY_MS} "
             "ORDER BY occurred_at_ms DESC LIMIT 1 BY gpu_type, product"
         )
-        return await self._rows(sql, {"gpu_types": _array(gpu_types), "region": region})
+        return await self.rows(sql, {"gpu_types": _array(gpu_types), "region": region})
 
     async def prices(self, wanted: PriceFilter) -> tuple[list[Row], int]:
         where = (
@@ -143,15 +143,20 @@ class ClickHouse:
             "AND window_start_ms >= {from_ms:Int64} AND window_start_ms < {to_ms:Int64}"
         )
         values = wanted._asdict() | {"before_ms": wanted.before_ms or wanted.to_ms}
-        counted = await self._rows(f"SELECT count() AS total {where}", values)
-        rows = await self._rows(
+        counted = await self.rows(f"SELECT count() AS total {where}", values)
+        rows = await self.rows(
             f"SELECT * {where} AND window_start_ms < {{before_ms:Int64}} "
             "ORDER BY window_start_ms DESC LIMIT {limit:UInt32}",
             values,
         )
         return rows, counted[0]["total"]
 
-    async def _rows(self, sql: str, values: Mapping[str, Any]) -> list[Row]:
+    async def rows(self, sql: str, values: Mapping[str, Any]) -> list[Row]:
+        """The rows of an answer; values are the parameters of the statement, by name.
+
+        Raises:
+            Unavailable: it cannot be reached, or has too much to do.
+        """
         params = {f"param_{name}": str(value) for name, value in values.items()}
         try:
             reply = await self._client.post(

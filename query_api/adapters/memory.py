@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
+from query_api.adapters.memory_kpis import MemoryKpis
 from query_api.adapters.rows import digest_in, placed_over
 from query_api.adapters.watches import Watches
 from query_api.outbox import (
@@ -30,6 +31,7 @@ from query_api.ports import (
     Registered,
     Row,
     Slice,
+    ToldFact,
     Unavailable,
     WindowFilter,
 )
@@ -80,6 +82,7 @@ class MemoryMarket:
         self.cluster_utilization: dict[str, float] = {}
         self.prices: list[Row] = []
         """Every PriceUpdate, as the spot pricing job told them."""
+        self.facts: list[ToldFact] = []
         self._node_facts: dict[str, Row] = {}
         self._accounts: dict[str, Any] = {}
         self._books: dict[str, Any] = {}
@@ -115,6 +118,7 @@ class MemoryMarket:
     # The views
 
     def _project(self, kind: str, fact: Row) -> None:
+        self.facts.append(ToldFact(kind, fact))
         if kind in ("order_created", "order_rejected"):
             self.placements.tell(kind, fact)
         if kind in ("order_rejected", "book_status"):
@@ -542,6 +546,7 @@ def memory_ports(clock: MemoryClock | None = None) -> tuple[Ports, MemoryMarket,
         facts=market.watches,
         live=MemoryLiveViews(market, telemetry),
         history=MemoryHistory(market, telemetry),
+        kpis=MemoryKpis(market.facts, lambda: market._ask("clickhouse")),
         market_data=MemoryMarketData(market),
         keys=registry,
         registrations=registry,

@@ -85,6 +85,8 @@ async def preview_order(call: Call) -> Answer:
         "resting": plan["resting"],
         "avg_price": money.average_usd(value, filled),
         "cost": money.trade_usd(cost),
+        "fee": money.trade_usd(money.fee_micros(cost, call.ports.fee_basis_points)),
+        "fee_basis_points": call.ports.fee_basis_points,
         "refused": plan["refused"],
         "book_seq": plan["book_seq"],
     }

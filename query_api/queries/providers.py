@@ -17,13 +17,13 @@ async def show_provider(call: Call) -> Answer:
 
 async def show_own_provider(call: Call) -> Answer:
     """The provider of the caller's account."""
-    return Answer(200, told_provider(await _own_provider(call)))
+    return Answer(200, told_provider(await own_provider(call)))
 
 
 async def list_own_clusters(call: Call) -> Answer:
     """Clusters of the caller's provider, newest first."""
     query: Page = call.query
-    provider = await _own_provider(call)
+    provider = await own_provider(call)
     page = slice_of(query)
     rows, total = await call.ports.registrations.clusters_of(provider["id"], page)
     live = await live_nodes(call.ports, [node_id for row in rows for node_id in row["nodes"]])
@@ -77,7 +77,12 @@ def cursor_after(rows: Sequence[Row], page: Slice) -> str | None:
     return cursors.write(rows[-1]["position"]) if len(rows) == page.limit else None
 
 
-async def _own_provider(call: Call) -> Row:
+async def own_provider(call: Call) -> Row:
+    """The provider of the caller's account.
+
+    Raises:
+        Problem: 404.
+    """
     provider = await call.ports.registrations.provider_of(call.principal.account_id)
     if provider is None:
         raise problems.not_found("provider", "me")

@@ -396,6 +396,8 @@ async def test_preview_tells_what_would_trade_and_touches_no_log(world, buyer, s
         "resting": 1,
         "avg_price": "2.250000",
         "cost": "162.000000",
+        "fee": "0.000000",
+        "fee_basis_points": 0,
         "refused": None,
         "book_seq": 1,
     }

@@ -1,0 +1,131 @@
+"""What the views tell of the market as a whole, and the figures that follow from it."""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple, Protocol
+
+from udfs import money
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+Grouping = Literal["day", "provider", "gpu_type"]
+
+
+class Activity(NamedTuple):
+    """What was traded, and which orders ended, in some time."""
+
+    spot_gpus: int = 0
+    spot_value_micros: int = 0
+    """Sum of quantity × price of spot trades."""
+    cost_micros: int = 0
+    """What the leases cost that were sold, over their whole duration."""
+    providers: int = 0
+    consumers: int = 0
+    filled: int = 0
+    """Orders that were filled to the last GPU."""
+    closed: int = 0
+    """Orders that ended otherwise."""
+
+    @property
+    def fill_rate(self) -> float | None:
+        """Of the orders that ended, how many were filled."""
+        return ratio(self.filled, self.filled + self.closed)
+
+
+class Capacity(NamedTuple):
+    """GPUs in the market by their state (market-rules.md K3); those away from it are in none."""
+
+    available: int = 0
+    held: int = 0
+    allocated: int = 0
+
+    @property
+    def utilization(self) -> float | None:
+        """Which part is leased."""
+        return ratio(self.allocated, sum(self))
+
+
+class CapacityAt(NamedTuple):
+    """GPUs as they stood when the time that begins here ended."""
+
+    at_ms: int
+    capacity: Capacity
+
+
+class CapacityFilter(NamedTuple):
+    """Of when, in steps of how long, and of which GPUs ("" = all)."""
+
+    from_ms: int
+    to_ms: int
+    """Not included."""
+    step_ms: int
+    gpu_type: str = ""
+    region: str = ""
+
+
+class Sold(NamedTuple):
+    """Leases that were sold."""
+
+    key: str
+    """The day, account or GPU type that they are of."""
+    trades: int
+    gpus: int
+    gpu_seconds: int
+    cost_micros: int
+
+
+class SoldFilter(NamedTuple):
+    """Of which days, grouped by what, and of which seller ("" = all)."""
+
+    from_ms: int
+    to_ms: int
+    """Not included."""
+    by: Grouping
+    seller_id: str = ""
+
+
+class Kpis(Protocol):
+    """The figures of the whole market; times are whole hours unless it is said otherwise."""
+
+    async def value_micros(self, from_ms: int, to_ms: int) -> int:
+        """Sum of quantity × price of the trades between two moments, the second not included."""
+        ...
+
+    async def activity(self, from_ms: int, to_ms: int) -> Activity: ...
+
+    async def capacity(self, before_ms: int) -> Capacity:
+        """How GPUs stood when the hour that ends then was over."""
+        ...
+
+    async def capacities(self, wanted: CapacityFilter) -> list[CapacityAt]:
+        """Oldest first; nothing for what is before the first node."""
+        ...
+
+    async def sold(self, wanted: SoldFilter) -> list[Sold]:
+        """By key."""
+        ...
+
+
+def ratio(part: int, whole: int) -> float | None:
+    """A part of a whole, 0 to 1; None of nothing."""
+    return round(part / whole, 6) if whole else None
+
+
+def hour_of(at_ms: int) -> int:
+    """The beginning of the hour that a moment is in."""
+    return at_ms - at_ms % HOUR_MS
+
+
+def day_of(at_ms: int) -> int:
+    """The beginning of the day, in UTC, that a moment is in."""
+    return at_ms - at_ms % DAY_MS
+
+
+def fees_micros(costs_micros: Iterable[int], basis_points: int) -> Iterator[int]:
+    """The platform's fee on each of these, so that they sum to the fee on their sum."""
+    cost = told = 0
+    for each in costs_micros:
+        cost += each
+        fee = money.fee_micros(cost, basis_points)
+        yield fee - told
+        told = fee
