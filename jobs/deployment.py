@@ -14,6 +14,7 @@ from jobs import (
     environment,
     kafka,
     matching,
+    node_health,
     saved_state,
 )
 from jobs.cluster import Cluster, ClusterError
@@ -23,7 +24,7 @@ from jobs.refused import Refused
 from jobs.saved_state import ACCEPT_CODE, ACCEPT_LOG, SavedState
 from schemas.settings import Settings
 
-JOBS: Final = (admission.JOB, matching.JOB)
+JOBS: Final = (admission.JOB, matching.JOB, node_health.JOB)
 RUNNING_SECONDS: Final = 120.0
 CHECKPOINT_FOLDER: Final = "execution.checkpointing.dir"
 _LOG = logging.getLogger(__name__)

@@ -32,6 +32,7 @@ ACCOUNTS_COMMANDS: Final = "accounts.commands"
 BOOKS_COMMANDS: Final = "books.commands"
 BOOKS_SNAPSHOTS: Final = "books.snapshots"
 DEAD_LETTERS: Final = "dead.letters"
+NODES_COMMANDS: Final = "nodes.commands"
 TELEMETRY_GPU: Final = "telemetry.gpu"
 TELEMETRY_NODE: Final = "telemetry.node"
 

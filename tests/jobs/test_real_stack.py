@@ -369,7 +369,11 @@ def test_a_stop_with_savepoint_and_a_submit_go_on_where_they_were(wire: Wire, pa
     in_between = pair.bids("b", 2, 2_000_000)
     run_jobs(wire.settings, "submit")
     jobs = wire.cluster.jobs()
-    assert {job.title.split(":")[0] for job in jobs} == {"admission", "matching"}
+    assert {job.title.split(":")[0] for job in jobs} == {
+        "admission",
+        "matching",
+        "node_health",
+    }
     for job in jobs:
         url = f"{wire.cluster.url}/jobs/{job.job_id}/checkpoints"
         assert httpx.get(url).json()["counts"]["restored"] == 1
