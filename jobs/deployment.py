@@ -1,4 +1,4 @@
-"""Submitting the machine jobs, all by one driver, and stopping them so that they can go on."""
+"""Submitting the Flink jobs, all by one driver, and stopping them so that they can go on."""
 
 import logging
 from collections.abc import Collection
@@ -16,15 +16,23 @@ from jobs import (
     matching,
     node_health,
     saved_state,
+    telemetry_rollup,
 )
 from jobs.cluster import Cluster, ClusterError
 from jobs.codecs import registry_codec
 from jobs.keyed_machine import KeyedMachine, MachineJob
 from jobs.refused import Refused
 from jobs.saved_state import ACCEPT_CODE, ACCEPT_LOG, SavedState
+from jobs.sql_job import SqlJob
 from schemas.settings import Settings
 
-JOBS: Final = (admission.JOB, matching.JOB, node_health.JOB)
+Job = MachineJob | SqlJob
+JOBS: Final[tuple[Job, ...]] = (
+    admission.JOB,
+    matching.JOB,
+    node_health.JOB,
+    telemetry_rollup.JOB,
+)
 RUNNING_SECONDS: Final = 120.0
 CHECKPOINT_FOLDER: Final = "execution.checkpointing.dir"
 _LOG = logging.getLogger(__name__)
@@ -74,7 +82,7 @@ def stop(settings: Settings) -> None:
 
 
 def _stop(cluster: Cluster, settings: Settings) -> None:
-    names = {job.title: job.name for job in JOBS}
+    names = {job.title: job.state_name for job in JOBS}
     savepoints, refused = {}, []
     for job in cluster.jobs():
         if job.title not in names:
@@ -91,18 +99,19 @@ def _stop(cluster: Cluster, settings: Settings) -> None:
         raise NotStopped(f"cancelled without a savepoint, checkpoints kept: {'; '.join(refused)}")
 
 
-def marks(job: MachineJob, settings: Settings) -> dict[int, tuple[int, int]]:
+def marks(job: Job, settings: Settings) -> dict[int, tuple[int, int]]:
     """The first offset and the one after the last of each partition of a job's log."""
     with closing(kafka.consumer(settings, environment.group(job))) as client:
         return kafka.watermarks(client, job.log)
 
 
-def _start(job: MachineJob, cluster: Cluster, settings: Settings, accept: Collection[str]) -> str:
+def _start(job: Job, cluster: Cluster, settings: Settings, accept: Collection[str]) -> str:
+    accept = {*accept, *job.accepts}
     base_uri = cluster.setting(CHECKPOINT_FOLDER)
     if base_uri is None:
         raise ClusterError(f"the cluster at {cluster.url} sets no {CHECKPOINT_FOLDER}")
     state = saved_state.newest(
-        job.name,
+        job.state_name,
         base_uri,
         _resume_file(settings),
         checkpoint.read,
@@ -112,20 +121,24 @@ def _start(job: MachineJob, cluster: Cluster, settings: Settings, accept: Collec
         job.name, job.log, marks(job, settings), state, accept_cut=ACCEPT_LOG in accept
     )
     _LOG.info("%s starts from %s", job.name, state.uri if state else "the beginning of its log")
-    codec = partial(registry_codec, settings.text("REGISTRY_URL"))
-    return environment.submit(
-        job,
-        KeyedMachine(job, codec),
-        cluster.url,
-        settings.text("KAFKA_BOOTSTRAP"),
-        _flink_settings(job, settings, base_uri, state),
-    )
+    return _hand_to_flink(job, cluster, settings, _flink_settings(job, settings, base_uri, state))
+
+
+def _hand_to_flink(
+    job: Job, cluster: Cluster, settings: Settings, flink_settings: dict[str, str]
+) -> str:
+    bootstrap, registry = settings.text("KAFKA_BOOTSTRAP"), settings.text("REGISTRY_URL")
+    if isinstance(job, SqlJob):
+        flink_settings = flink_settings | job.flink_settings
+        return environment.submit_sql(job, cluster.url, bootstrap, registry, flink_settings)
+    function = KeyedMachine(job, partial(registry_codec, registry))
+    return environment.submit(job, function, cluster.url, bootstrap, flink_settings)
 
 
 def _flink_settings(
-    job: MachineJob, settings: Settings, base_uri: str, state: SavedState | None
+    job: Job, settings: Settings, base_uri: str, state: SavedState | None
 ) -> dict[str, str]:
-    """What a machine job needs of Flink, whatever the cluster's own defaults are."""
+    """What a job needs of Flink, whatever the cluster's own defaults are."""
     values = {
         "parallelism.default": settings.text("PARALLELISM"),
         # The number of key groups is part of saved state: it must not follow the parallelism.
@@ -139,7 +152,7 @@ def _flink_settings(
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.interval": f"{settings.number('CHECKPOINT_INTERVAL_MS')} ms",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
-        CHECKPOINT_FOLDER: saved_state.checkpoint_folder(base_uri, job.name).as_uri(),
+        CHECKPOINT_FOLDER: saved_state.checkpoint_folder(base_uri, job.state_name).as_uri(),
         "python.execution-mode": "thread",
     }
     if state:

@@ -1,4 +1,4 @@
-"""Flink as the machine jobs need it, built through classes that PyFlink does not promise to keep.
+"""Flink as our jobs need it, built through classes that PyFlink does not promise to keep.
 
 With `checkpoint` the only module that touches PyFlink's and Flink's inner classes, and so pinned to
 one minor version. What it does that the public API cannot: several jobs from one driver to a remote
@@ -19,6 +19,7 @@ from pyflink.table import StreamTableEnvironment
 
 from jobs.keyed_machine import KeyedMachine, MachineJob
 from jobs.refused import Refused
+from jobs.sql_job import SqlJob
 
 SUPPORTED: Final = "2.3."
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
@@ -61,6 +62,34 @@ def submit(
         .uid(f"{job.name}/machine")
     )
     _attach_sink(tables, outputs, job, kafka)
+    _name_operators(environment, job)
+    return str(environment.execute_async(job.title).get_job_id())
+
+
+def submit_sql(
+    job: SqlJob, flink_url: str, kafka: str, registry: str, settings: dict[str, str]
+) -> str:
+    """Submit a job of SQL statements and return Flink's id of it.
+
+    Args:
+        job: what to run.
+        flink_url: Flink's REST API.
+        kafka: Kafka's bootstrap servers.
+        registry: the schema registry's URL.
+        settings: Flink's configuration for this job, on top of the cluster's.
+
+    Raises:
+        UnsupportedFlink: another version of apache-flink is installed.
+    """
+    _check_version()
+    environment = _remote(flink_url, settings)
+    tables = StreamTableEnvironment.create(environment)
+    for statement in job.tables(kafka, registry, group(job)):
+        tables.execute_sql(statement)
+    statements = tables.create_statement_set()
+    for insert in job.inserts:
+        statements.add_insert_sql(insert)
+    statements.attach_as_datastream()
     _name_operators(environment, job)
     return str(environment.execute_async(job.title).get_job_id())
 
@@ -121,7 +150,7 @@ def _log(tables: StreamTableEnvironment, job: MachineJob, kafka: str) -> Any:
         FROM log""")
 
 
-def group(job: MachineJob) -> str:
+def group(job: MachineJob | SqlJob) -> str:
     """The consumer group in which the job commits offsets, at each checkpoint."""
     return f"gpubroker-{job.name}"
 
@@ -169,7 +198,7 @@ def _attach_sink(
     statements.attach_as_datastream()
 
 
-def _name_operators(environment: StreamExecutionEnvironment, job: MachineJob) -> None:
+def _name_operators(environment: StreamExecutionEnvironment, job: MachineJob | SqlJob) -> None:
     """Give source and sink names for people, and every operator a uid that never changes."""
     readable = {"SourceTransformation": job.log, "SinkTransformation": f"{job.name} outputs"}
     for index, step in enumerate(_transformations(environment)):

@@ -144,6 +144,16 @@ def watermarks(client: Consumer, topic: str) -> dict[int, tuple[int, int]]:
     }
 
 
+def records_left(client: Consumer, topic: str, marks: Mapping[int, tuple[int, int]]) -> int:
+    """How many records between these marks the client's group has not committed."""
+    asked = [TopicPartition(topic, partition) for partition in marks]
+    left = 0
+    for each in client.committed(asked, timeout=TIMEOUT_SECONDS):
+        first, end = marks[each.partition]
+        left += max(end - max(each.offset, first), 0)  # without a commit the offset is negative
+    return left
+
+
 def from_the_start(topic: str) -> list[TopicPartition]:
     """All partitions of a topic, from their first record."""
     count = contract.topics()[topic].partitions

@@ -51,6 +51,16 @@ class MachineJob:
     """As Flink's web page shows it."""
 
     @property
+    def state_name(self) -> str:
+        """The name under which its state is saved."""
+        return self.name
+
+    @property
+    def accepts(self) -> tuple[str, ...]:
+        """Nothing may be amiss: a machine is its whole log and its code (market-rules.md B2)."""
+        return ()
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """The topics that it writes, as topics.toml has them."""
         return tuple(t.name for t in contract.topics().values() if self.name in t.writers)

@@ -1,8 +1,9 @@
-"""Writes facts and readings of telemetry to the views: ClickHouse for history, Redis for now.
+"""Writes facts and telemetry to the views: ClickHouse for history, Redis for now.
 
 Plain consumers, one group per store and stream, so that none stalls another and orders never queue
 up behind telemetry: take a batch, write it, then commit the offsets. A store that is down is waited
-for; nothing is skipped, and what is written twice is one row all the same.
+for; nothing is skipped, and what is written twice is one row all the same. Late readings also have
+their windows computed anew (`corrections`).
 """
 
 import logging
@@ -11,6 +12,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from typing import Any, Final, NamedTuple, Protocol
 
 import redis
@@ -18,7 +20,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from confluent_kafka import Consumer, KafkaException, Message, Producer
 from redis.exceptions import RedisError
 
-from jobs import codecs, kafka, rows
+from jobs import codecs, corrections, kafka, rows
 from jobs import contract as servers
 from jobs.dead_letters import letter_about
 from schemas import contract, names, readings, views
@@ -27,13 +29,21 @@ from schemas.settings import Settings
 
 READER: Final = "projection"
 READINGS: Final = (names.TELEMETRY_GPU, names.TELEMETRY_NODE)
+TELEMETRY: Final = (*READINGS, names.TELEMETRY_ROLLUPS)
+CATCH_UP_SECONDS: Final = 30.0
 IDLE_SECONDS: Final = 0.5
 COMMIT_SECONDS: Final = 1.0
 """Offsets are committed this often at most; what comes again after a crash changes nothing."""
 FIRST_WAIT_SECONDS: Final = 0.25
 LONGEST_WAIT_SECONDS: Final = 10.0
 _LOG = logging.getLogger(__name__)
-_UNREACHABLE: Final = (ClickHouseError, RedisError, OSError)
+
+
+class Behind(Exception):
+    """Raw readings that were appended before this moment are not in ClickHouse yet."""
+
+
+_PASSING: Final = (ClickHouseError, RedisError, OSError, KafkaException, Behind)
 
 
 class Fact(NamedTuple):
@@ -127,11 +137,47 @@ class Redis:
 
 
 class ClickHouseReadings(ClickHouse):
-    """The same for readings, of which there are many more and which nobody waits for."""
+    """The same for telemetry, of which there is much more and which nobody waits for."""
 
     name = "telemetry-clickhouse"
     max_records = 50_000
     linger_seconds = 0.25
+
+
+class LateReadings(ClickHouse):
+    """Has the windows of late readings computed anew; the results go the way of all rollups."""
+
+    name = "telemetry-late"
+    max_records = 20_000
+    linger_seconds = 1.0
+    interval_seconds = 10.0
+
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        send: Callable[[list[dict[str, Any]]], None],
+        await_readings: Callable[[], None],
+    ) -> None:
+        """Make a store.
+
+        Args:
+            connect: connects to ClickHouse.
+            send: appends rollups to the log, all of them before it returns.
+            await_readings: waits until ClickHouse has the readings that are in the log now, so
+                that no window is computed from a part of them; raises `Behind`.
+        """
+        super().__init__(connect, (names.TELEMETRY_LATE,))
+        self._send = send
+        self._await_readings = await_readings
+
+    def write(self, facts: list[Fact]) -> None:
+        readings_told = [record for _, record in facts]
+        columns = rows.columns(names.TELEMETRY_GPU, readings_told)
+        self._insert(names.TELEMETRY_GPU, list(columns.values()))
+        self._await_readings()
+        for query in corrections.queries(readings_told):
+            found = self._client.query(query).result_rows
+            self._send([dict(zip(corrections.fields(), row, strict=True)) for row in found])
 
 
 class RedisReadings:
@@ -198,9 +244,20 @@ class Projector:
         if first is None:
             return []
         wait_seconds = max(self._store.linger_seconds, self._batch_due_at - time.monotonic())
-        more = self._consumer.consume(self._store.max_records - 1, wait_seconds)
+        more = self._gathered(self._store.max_records - 1, wait_seconds)
         self._batch_due_at = time.monotonic() + self._store.interval_seconds
         return [message for message in (first, *more) if not _is_error(message)]
+
+    def _gathered(self, count: int, seconds: float) -> list[Message]:
+        """At most so many records that come in so many seconds; what there is when stopped."""
+        gathered: list[Message] = []
+        deadline = time.monotonic() + seconds
+        while True:
+            left_seconds = max(deadline - time.monotonic(), 0.0)
+            some = self._consumer.consume(count - len(gathered), min(left_seconds, IDLE_SECONDS))
+            gathered += some
+            if len(gathered) >= count or left_seconds <= IDLE_SECONDS or self._stop.is_set():
+                return gathered
 
     def _project(self, batch: list[Message]) -> None:
         facts = list(self._decoded(batch))
@@ -229,7 +286,7 @@ class Projector:
         while True:
             try:
                 self._store.write(facts)
-            except _UNREACHABLE as error:
+            except _PASSING as error:
                 _LOG.warning(
                     "%s: %d facts wait, again in %.1f s: %s",
                     *(self._store.name, len(facts), wait_seconds, error),
@@ -259,7 +316,7 @@ def topics() -> list[str]:
 
 def fact_topics() -> list[str]:
     """Those of facts."""
-    return [topic for topic in topics() if topic not in READINGS]
+    return [topic for topic in topics() if not topic.startswith("telemetry.")]
 
 
 def run(settings: Settings) -> None:
@@ -277,7 +334,12 @@ def run(settings: Settings) -> None:
     stores: tuple[Store, ...] = (
         ClickHouse(lambda: servers.clickhouse(settings), fact_topics()),
         Redis(redis.Redis.from_url(redis_url, decode_responses=True)),
-        ClickHouseReadings(lambda: servers.clickhouse(settings), READINGS),
+        ClickHouseReadings(lambda: servers.clickhouse(settings), TELEMETRY),
+        LateReadings(
+            lambda: servers.clickhouse(settings),
+            _sender(producer, codec),
+            lambda: _await_readings(settings),
+        ),
         RedisReadings(redis.Redis.from_url(redis_url, decode_responses=True)),
     )
     failures: list[BaseException] = []
@@ -286,6 +348,36 @@ def run(settings: Settings) -> None:
         thread.join()
     if failures:
         raise failures[0]
+
+
+def _sender(producer: Producer, codec: Codec) -> Callable[[list[dict[str, Any]]], None]:
+    """Appends rollups to their topic."""
+    encode = codec.encoder(names.TELEMETRY_ROLLUPS)
+
+    def send(rollups: list[dict[str, Any]]) -> None:
+        for rollup in rollups:
+            key = rollup["scope_id"].encode()
+            producer.produce(names.TELEMETRY_ROLLUPS, key=key, value=encode(rollup))
+        producer.flush()
+
+    return send
+
+
+def _await_readings(settings: Settings) -> None:
+    """Wait until ClickHouse has the readings that are in the log now.
+
+    Raises:
+        Behind: it has not after `CATCH_UP_SECONDS`.
+        KafkaException: no broker answers.
+    """
+    group = f"{READER}-{ClickHouseReadings.name}"
+    with closing(kafka.consumer(settings, group)) as client:
+        ends = kafka.watermarks(client, names.TELEMETRY_GPU)
+        deadline = time.monotonic() + CATCH_UP_SECONDS
+        while left := kafka.records_left(client, names.TELEMETRY_GPU, ends):
+            if time.monotonic() > deadline:
+                raise Behind(f"{left} readings are not in ClickHouse yet")
+            time.sleep(IDLE_SECONDS)
 
 
 def _start(

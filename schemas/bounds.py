@@ -17,6 +17,7 @@ from schemas.names import (
     Product,
     ReadingStatus,
     RejectCode,
+    RollupScope,
     SelfTrade,
     Side,
     TimeInForce,
@@ -56,6 +57,10 @@ MEASURED: Final = {
     "network_send_rate": (0, MAX_BYTES_PER_SECOND),
 }
 """The least and the most that a reading of telemetry may say, by what was measured."""
+
+ROLLED_UP: Final = ("gpu_utilization", "memory_utilization", "temperature", "power_draw")
+"""What windows of a GPU's readings tell the statistics of."""
+STATISTICS: Final = ("mean", "p95", "max")
 
 
 class OutOfBounds(ValueError):
@@ -150,6 +155,13 @@ RULES: Final[dict[str, Rule]] = {
     "gpu_count": _whole(1, MAX_NODE_GPUS),
     "cluster_id": _ID,
     "provider_id": _ID,
+    "scope": _one_of(*get_args(RollupScope)),
+    "scope_id": _text(1, 2 * MAX_WORD + 1),
+    "window_start_ms": _whole(0, MAX_OCCURRED_AT_MS),
+    "TelemetryRollup.window_seconds": Rule("{0} in (10, 60)", "10 or 60"),
+    "TelemetryRollup.node_id": _WORD,
+    "TelemetryRollup.cluster_id": _WORD,
+    "TelemetryRollup.provider_id": _WORD,
     "gpu_index": _whole(0, MAX_NODE_GPUS - 1),
     "timestamp": _whole(0, MAX_OCCURRED_AT_MS),
     "GpuReading.status": _one_of(*get_args(ReadingStatus)),
@@ -157,6 +169,11 @@ RULES: Final[dict[str, Rule]] = {
     "measured_at_ms": _AT_MS,
     "heard_at_ms": _AT_MS,
     **{name: _measured(*bounds) for name, bounds in MEASURED.items()},
+    **{
+        f"{name}_{statistic}": _measured(*MEASURED[name])
+        for name in ROLLED_UP
+        for statistic in STATISTICS
+    },
     "DeadLetter.partition": _whole(-1),
     "DeadLetter.offset": _whole(-1),
 }

@@ -207,6 +207,37 @@ ORDER BY (node_id, timestamp)
 TTL toDate(timestamp) + INTERVAL 90 DAY
 SETTINGS ttl_only_drop_parts = 1;
 
+CREATE TABLE IF NOT EXISTS telemetry_rollups (
+    scope LowCardinality(String),
+    scope_id String,
+    window_start_ms Int64 CODEC(DoubleDelta, ZSTD(1)),
+    window_seconds Int32,
+    version Int32,
+    samples Int64,
+    gpu_type LowCardinality(String),
+    region LowCardinality(String),
+    cluster_id LowCardinality(String),
+    provider_id LowCardinality(String),
+    node_id String,
+    gpu_utilization_mean Float64 CODEC(ZSTD(1)),
+    gpu_utilization_p95 Float64 CODEC(ZSTD(1)),
+    gpu_utilization_max Float64 CODEC(ZSTD(1)),
+    memory_utilization_mean Float64 CODEC(ZSTD(1)),
+    memory_utilization_p95 Float64 CODEC(ZSTD(1)),
+    memory_utilization_max Float64 CODEC(ZSTD(1)),
+    temperature_mean Float64 CODEC(ZSTD(1)),
+    temperature_p95 Float64 CODEC(ZSTD(1)),
+    temperature_max Float64 CODEC(ZSTD(1)),
+    power_draw_mean Float64 CODEC(ZSTD(1)),
+    power_draw_p95 Float64 CODEC(ZSTD(1)),
+    power_draw_max Float64 CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(samples)
+PARTITION BY toDate(fromUnixTimestamp64Milli(window_start_ms, 'UTC'))
+ORDER BY (scope, scope_id, window_seconds, window_start_ms)
+TTL toDate(fromUnixTimestamp64Milli(window_start_ms, 'UTC')) + INTERVAL 90 DAY
+SETTINGS ttl_only_drop_parts = 1;
+
 -- One row a trade; price in USD per GPU-hour, beside the integers of the facts.
 CREATE OR REPLACE VIEW trades AS
 SELECT

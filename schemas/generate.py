@@ -36,6 +36,7 @@ FEW_VALUES = {"side", "book_id", "gpu_type", "product", "region", "aggressor", "
     "self_trade",
     "cluster_id",
     "provider_id",
+    "scope",
 }
 """String columns with few distinct values: dictionary-coded in ClickHouse."""
 
@@ -133,7 +134,7 @@ def _table(name: str, table: dict[str, Any]) -> str:
     ]
     return (
         f"CREATE TABLE IF NOT EXISTS {name} (\n" + ",\n".join(columns) + "\n)\n"
-        "ENGINE = ReplacingMergeTree\n"
+        f"ENGINE = ReplacingMergeTree{_newest_by(table)}\n"
         f"{_partitions(table)}"
         f"ORDER BY ({', '.join(table['order_by'])}){_ends(table)};\n"
     )
@@ -147,10 +148,15 @@ def _times(fields: list[dict[str, Any]]) -> list[str]:
     return [f"    occurred_at DateTime64(3, 'UTC') ALIAS {time}"]
 
 
+def _newest_by(table: dict[str, Any]) -> str:
+    """Of rows with one key the one with most of this counts, else the one that came last."""
+    return f"({table['newest_by']})" if "newest_by" in table else ""
+
+
 def _partitions(table: dict[str, Any]) -> str:
     """By month; by day what is deleted by the day."""
     if "keep_days" in table:
-        return "PARTITION BY toDate(timestamp)\n"
+        return f"PARTITION BY {_day(table)}\n"
     return "PARTITION BY toYYYYMM(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC'))\n"
 
 
@@ -159,7 +165,14 @@ def _ends(table: dict[str, Any]) -> str:
     if "keep_days" not in table:
         return ""
     days = table["keep_days"]
-    return f"\nTTL toDate(timestamp) + INTERVAL {days} DAY\nSETTINGS ttl_only_drop_parts = 1"
+    return f"\nTTL {_day(table)} + INTERVAL {days} DAY\nSETTINGS ttl_only_drop_parts = 1"
+
+
+def _day(table: dict[str, Any]) -> str:
+    """Readings have a time; windows the integer of one, which is in their key as it is."""
+    if "timestamp" in table["order_by"]:
+        return "toDate(timestamp)"
+    return "toDate(fromUnixTimestamp64Milli(window_start_ms, 'UTC'))"
 
 
 def _codec(field: dict[str, Any], codecs: dict[str, str]) -> str:

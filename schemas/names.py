@@ -13,6 +13,7 @@ OrderStatus = Literal["pending", "partial", "filled", "cancelled", "rejected"]
 CloseReason = Literal["user", "expired", "ioc", "fok", "self_trade", "capacity_lost"]
 Health = Literal["healthy", "degraded", "offline", "unknown"]
 ReadingStatus = Literal["healthy", "degraded", "offline"]
+RollupScope = Literal["node", "cluster", "market"]
 RejectCode = Literal[
     "ACCOUNT_SUSPENDED",
     "ACCOUNT_UNKNOWN",
@@ -34,7 +35,9 @@ BOOKS_SNAPSHOTS: Final = "books.snapshots"
 DEAD_LETTERS: Final = "dead.letters"
 NODES_COMMANDS: Final = "nodes.commands"
 TELEMETRY_GPU: Final = "telemetry.gpu"
+TELEMETRY_LATE: Final = "telemetry.late"
 TELEMETRY_NODE: Final = "telemetry.node"
+TELEMETRY_ROLLUPS: Final = "telemetry.rollups"
 
 FACT_TOPICS: Final = {
     "order_created": "orders.created",

@@ -514,6 +514,57 @@ class SetNodePricing(TypedDict):
     """What its failing health took out of asks is listed anew once it is healthy (K4)."""
 
 
+class TelemetryRollup(TypedDict):
+    """What the readings of one window of time say of a node, a cluster or a market: one row of it counts, that with most samples."""
+
+    scope: str
+    """Node, cluster, or market: all nodes of a GPU type in a region."""
+    scope_id: str
+    """The node, the cluster, or gpu_type/region."""
+    window_start_ms: int
+    """When the window begins, by the clock of the readings."""
+    window_seconds: int
+    """How long it is: 10 or 60, for clusters and markets always 60."""
+    version: int
+    """0 as the stream made it; as recomputed for late readings, the samples then known, so each is higher than those before."""
+    samples: int
+    """Different readings in the window."""
+    gpu_type: str
+    """What the GPUs are; empty for a cluster, which may have several types."""
+    region: str
+    """Where the nodes are."""
+    cluster_id: str
+    """The cluster; empty for a market."""
+    provider_id: str
+    """The provider; empty for a market."""
+    node_id: str
+    """The node; empty where the scope is wider."""
+    gpu_utilization_mean: float
+    """Arithmetic mean: part of the time that the GPUs computed, 0 to 1."""
+    gpu_utilization_p95: float
+    """95th percentile, interpolated between the two nearest: part of the time that the GPUs computed, 0 to 1."""
+    gpu_utilization_max: float
+    """Highest: part of the time that the GPUs computed, 0 to 1."""
+    memory_utilization_mean: float
+    """Arithmetic mean: part of the GPUs' memory in use, 0 to 1."""
+    memory_utilization_p95: float
+    """95th percentile, interpolated between the two nearest: part of the GPUs' memory in use, 0 to 1."""
+    memory_utilization_max: float
+    """Highest: part of the GPUs' memory in use, 0 to 1."""
+    temperature_mean: float
+    """Arithmetic mean: degrees Celsius."""
+    temperature_p95: float
+    """95th percentile, interpolated between the two nearest: degrees Celsius."""
+    temperature_max: float
+    """Highest: degrees Celsius."""
+    power_draw_mean: float
+    """Arithmetic mean: watts of a GPU."""
+    power_draw_p95: float
+    """95th percentile, interpolated between the two nearest: watts of a GPU."""
+    power_draw_max: float
+    """Highest: watts of a GPU."""
+
+
 class Tick(TypedDict):
     """Time passes (B3)."""
 
@@ -648,6 +699,7 @@ DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "SetNodeHealth": {},
     "SetNodeMaintenance": {},
     "SetNodePricing": {'relist': False},
+    "TelemetryRollup": {},
     "Tick": {'want_hash': False},
     "Withdraw": {},
 }

@@ -1,13 +1,15 @@
 """The projection's loop: batch, write, then commit; a dead store is waited for."""
 
 import threading
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from clickhouse_connect.driver.exceptions import OperationalError
+from confluent_kafka import TopicPartition
 
-from jobs import projection
-from jobs.projection import ClickHouse, Fact, Projector, RedisReadings
+from jobs import corrections, kafka, projection
+from jobs.projection import ClickHouse, Fact, LateReadings, Projector, RedisReadings
 from schemas import codec as codecs
 from schemas import contract, names, readings
 
@@ -186,6 +188,55 @@ def test_clickhouse_gets_one_insert_a_table() -> None:
     ]
 
 
+def reading(at_ms: int, node: str = "n") -> dict[str, Any]:
+    words = ("cluster_id", "provider_id", "region", "gpu_type", "status")
+    numbers = ("gpu_index", "gpu_utilization", "memory_utilization", "temperature", "power_draw")
+    return {"node_id": node, "timestamp": at_ms, **dict.fromkeys(words, "w"),
+            **dict.fromkeys(numbers, 0)}  # fmt: skip
+
+
+def test_late_readings_are_kept_before_their_windows_are_computed_anew() -> None:
+    events: list[Any] = []
+    rollup = dict.fromkeys(corrections.fields(), 1)
+
+    class Client:
+        def create_insert_context(self, table: str, columns: Any, column_oriented: bool) -> Any:
+            events.append(table)
+            return Client()
+
+        def insert(self, context: Any) -> None:
+            events.append(context.data[0])
+
+        def query(self, sql: str) -> Any:
+            events.append("query")
+            return SimpleNamespace(result_rows=[tuple(rollup.values())])
+
+    store = LateReadings(Client, events.append, lambda: events.append("all are there"))
+    store.write([Fact(names.TELEMETRY_LATE, reading(at_ms)) for at_ms in (1, 2)])
+    assert events[:3] == ["providers_telemetry", ["n", "n"], "all are there"]
+    assert events[3:] == ["query", [rollup]] * 4
+
+
+def test_each_window_of_late_readings_is_asked_for_once() -> None:
+    asked = list(corrections.queries([reading(at) for at in (0, 9_999, 10_000, 60_000)]))
+    windows = [sql.count("('n', ") for sql in asked]
+    assert windows == [3, 2, 0, 0]
+    assert [sql.count("('w', 'w', ") for sql in asked] == [0, 0, 0, 2]
+    assert "('o\\'; --', 0)" in next(corrections.queries([reading(0, "o'; --")]))
+
+
+def test_windows_wait_for_readings_that_are_not_in_clickhouse_yet() -> None:
+    class Client:
+        def committed(self, asked: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+            offsets = {0: 7, 1: -1001, 2: -1001}
+            return [TopicPartition(each.topic, each.partition, offsets[each.partition])
+                    for each in asked]  # fmt: skip
+
+    marks = {0: (0, 9), 1: (4, 4), 2: (3, 8)}
+    assert kafka.records_left(cast(Any, Client()), "t", marks) == 2 + 0 + 5
+    assert kafka.records_left(cast(Any, Client()), "t", {0: (0, 7), 1: (4, 4)}) == 0
+
+
 def test_redis_gets_one_command_a_node() -> None:
     sent: list[Any] = []
 
@@ -215,5 +266,6 @@ def test_redis_gets_one_command_a_node() -> None:
 
 def test_the_projection_reads_every_fact_and_every_reading_in_streams_of_their_own() -> None:
     assert set(projection.fact_topics()) == set(names.FACT_TOPICS.values())
-    assert set(projection.topics()) == {*projection.fact_topics(), *projection.READINGS}
+    telemetry = {*projection.TELEMETRY, names.TELEMETRY_LATE}
+    assert set(projection.topics()) == {*projection.fact_topics(), *telemetry}
     assert all(t in contract.topics() for t in projection.topics())

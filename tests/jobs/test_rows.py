@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobs import rows
+from jobs import projection, rows
 from schemas import contract, generate, names, readings, views
 
 CREATED = {
@@ -32,7 +32,7 @@ REJECTED = {
 }
 
 
-TOPICS = {*names.FACT_TOPICS.values(), names.TELEMETRY_GPU, names.TELEMETRY_NODE}
+TOPICS = {*names.FACT_TOPICS.values(), *projection.TELEMETRY}
 
 
 def test_every_topic_of_facts_or_readings_has_a_table() -> None:
