@@ -422,10 +422,18 @@ def test_a_consumer_ends_soon_when_told_to(wire: Wire, name: str) -> None:
 
 def reading(node_id: str, at_ms: int, status: str = "healthy") -> Found:
     return {
-        **{"node_id": node_id, "cluster_id": "c", "provider_id": "p", "region": "us-east-1"},
-        **{"gpu_type": "G2", "gpu_index": 0, "timestamp": at_ms, "status": status},
-        **{"gpu_utilization": 0.5, "memory_utilization": 0.5},
-        **{"temperature": 50.0, "power_draw": 200.0},
+        "node_id": node_id,
+        "cluster_id": "c",
+        "provider_id": "p",
+        "region": "us-east-1",
+        "gpu_type": "G2",
+        "gpu_index": 0,
+        "timestamp": at_ms,
+        "status": status,
+        "gpu_utilization": 0.5,
+        "memory_utilization": 0.5,
+        "temperature": 50.0,
+        "power_draw": 200.0,
     }
 
 
