@@ -135,6 +135,7 @@ async def test_k4_a_node_that_fails_is_shown_so_and_listed_anew_when_it_recovers
     await seller("PUT", f"/nodes/{node_id}/pricing", SOLD)
     placed = await seller("POST", "/orders", ASK)
     assert placed.status in (200, 202)
+    world.clock.advance(1000)
     at_ms = world.clock.now_ms()
     for later, status in enumerate(("offline", "healthy")):
         body = {"gpu_index": 0, "status": status, "temperature": 50.0, "measured_at_ms": at_ms}
