@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from query_api import times
 from query_api.bodies import Role, Scope
 from query_api.ports import Row
+from schemas.bounds import ROLLED_UP, STATISTICS
 from schemas.names import Health, OrderStatus, ReadingStatus
 from schemas.views import Order
 from udfs import money
@@ -409,10 +410,30 @@ class NodeTelemetry(TypedDict):
     node: NowOfNode | None
 
 
-class Readings(TypedDict):
-    """A page of readings, oldest first."""
+class Statistics(TypedDict):
+    """Of the readings of a window; the percentile lies between the two nearest."""
 
-    metrics: list[ToldGpuReading | ToldNodeReading]
+    mean: float
+    p95: float
+    max: float
+
+
+class ToldWindow(TypedDict):
+    """What the readings of a window of time say of all GPUs of a node."""
+
+    timestamp: Time
+    samples: int
+    gpu_utilization: Statistics
+    memory_utilization: Statistics
+    temperature: Statistics
+    power_draw: Statistics
+
+
+class Readings(TypedDict):
+    """A page of readings, or of windows of them, oldest first; `step` says which."""
+
+    step: Literal["raw", "10s", "1m"]
+    metrics: list[ToldGpuReading | ToldNodeReading | ToldWindow]
     next_cursor: str | None
 
 
@@ -649,6 +670,16 @@ def told_key(key: Row) -> Key:
 def told_reading(reading: Row) -> Row:
     """A reading, its time as times are told."""
     return {**reading, "timestamp": times.told(reading["timestamp"])}
+
+
+def told_window(window: Row) -> Row:
+    """A window from its row: its beginning as times are told, statistics by what was measured."""
+    told = {
+        name: {statistic: window[f"{name}_{statistic}"] for statistic in STATISTICS}
+        for name in ROLLED_UP
+    }
+    began = times.told(window["window_start_ms"])
+    return {"timestamp": began, "samples": window["samples"], **told}
 
 
 def newest_reading(reading: Row, now_ms: int) -> Row:

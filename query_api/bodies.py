@@ -395,6 +395,11 @@ class ReadingPage(Page):
     )
     to: ReadingTime | None = Field(None, description=f"{READING_TIME}, not included; now if absent")
     kind: Literal["gpu", "node"] = Field("gpu", description="gpu, or node for those of itself")
+    step: Literal["raw", "10s", "1m", "auto"] = Field(
+        "raw",
+        description="raw for single readings, 10s or 1m for windows of all GPUs together, auto for "
+        "the one that fits the time between `from` and `to`; of the node itself only raw",
+    )
 
 
 class DepthQuery(Query):

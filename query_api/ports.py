@@ -186,6 +186,20 @@ class ReadingFilter(NamedTuple):
     """(timestamp, GPU index) of the last one told."""
 
 
+class WindowFilter(NamedTuple):
+    """Which windows of a node's readings, by their beginnings, and from where on."""
+
+    node_id: str
+    seconds: int
+    """How long they are: 10 or 60."""
+    from_ms: int
+    to_ms: int
+    """Not included."""
+    limit: int
+    after_ms: int = -1
+    """The beginning of the last one told."""
+
+
 class OrderFilter(NamedTuple):
     """Which orders of an account, and from where on."""
 
@@ -225,6 +239,10 @@ class History(Protocol):
 
     async def newest_readings(self, node_id: str) -> list[Row]:
         """The newest readings of the node's GPUs, and of itself, however old."""
+        ...
+
+    async def windows(self, wanted: WindowFilter) -> list[Row]:
+        """Windows of a node's readings by time: of each the result with most samples."""
         ...
 
 

@@ -6,8 +6,9 @@ from typing import Any, cast
 
 import httpx
 
-from query_api.ports import OrderFilter, ReadingFilter, Row, Unavailable
+from query_api.ports import OrderFilter, ReadingFilter, Row, Unavailable, WindowFilter
 from schemas import contract, names
+from schemas.bounds import ROLLED_UP, STATISTICS
 from schemas.readings import LABELS
 from schemas.views import Order
 from udfs.telemetry import NODE_ITSELF
@@ -100,6 +101,16 @@ class ClickHouse:
             found += await self._rows(sql, {"node_id": node_id})
         return [_reading(row) for row in found]
 
+    async def windows(self, wanted: WindowFilter) -> list[Row]:
+        sql = (
+            f"SELECT window_start_ms, samples, {_STATISTICS} FROM telemetry_rollups "
+            "WHERE scope = 'node' AND scope_id = {node_id:String} "
+            "AND window_seconds = {seconds:Int32} AND window_start_ms >= {from_ms:Int64} "
+            "AND window_start_ms < {to_ms:Int64} AND window_start_ms > {after_ms:Int64} "
+            "ORDER BY window_start_ms, samples DESC LIMIT 1 BY window_start_ms LIMIT {limit:UInt32}"
+        )
+        return await self._rows(sql, wanted._asdict())
+
     async def _rows(self, sql: str, values: Mapping[str, Any]) -> list[Row]:
         params = {f"param_{name}": str(value) for name, value in values.items()}
         try:
@@ -176,6 +187,7 @@ _READINGS = {
 }
 _INDEX = {names.TELEMETRY_GPU: "gpu_index", names.TELEMETRY_NODE: f"toInt32({NODE_ITSELF})"}
 """What tells readings of one moment apart."""
+_STATISTICS = ", ".join(f"{name}_{each}" for name in ROLLED_UP for each in STATISTICS)
 _BEFORE_ALL = NODE_ITSELF - 1
 _MS = "fromUnixTimestamp64Milli({{{}:Int64}}, 'UTC')"
 _ORDER = (

@@ -30,6 +30,7 @@ from query_api.ports import (
     Row,
     Slice,
     Unavailable,
+    WindowFilter,
 )
 from query_api.quotas import LocalQuotas
 from query_api.slots import LocalSlots
@@ -149,6 +150,8 @@ class MemoryTelemetry:
     def __init__(self, market: MemoryMarket) -> None:
         self._market = market
         self.log: list[tuple[str, Row]] = []
+        self.rollups: list[Row] = []
+        """What the rollup job made of it: here only what a test says."""
 
     async def append_all(self, node_id: str, told: Sequence[tuple[str, Row]]) -> None:
         if "kafka" in self._market.away:
@@ -223,6 +226,17 @@ class MemoryHistory:
             and (wanted.after is None or _moment(reading) > wanted.after)
         ]
         return found[: wanted.limit]
+
+    async def windows(self, wanted: WindowFilter) -> list[Row]:
+        self._market._ask("clickhouse")
+        found = {
+            row["window_start_ms"]: row
+            for row in sorted(self._telemetry.rollups, key=lambda row: int(row["samples"]))
+            if (row["scope"], row["scope_id"]) == ("node", wanted.node_id)
+            and row["window_seconds"] == wanted.seconds
+            and max(wanted.from_ms, wanted.after_ms + 1) <= row["window_start_ms"] < wanted.to_ms
+        }
+        return [found[start_ms] for start_ms in sorted(found)][: wanted.limit]
 
     async def newest_readings(self, node_id: str) -> list[Row]:
         self._market._ask("clickhouse")

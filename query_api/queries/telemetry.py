@@ -1,16 +1,21 @@
 """What nodes measured: now, from Redis, and before, from ClickHouse."""
 
 from query_api import answers, cursors, problems
-from query_api.answers import newest_reading, told_reading
+from query_api.answers import newest_reading, told_reading, told_window
 from query_api.bodies import ReadingPage
 from query_api.endpoint import PREFIX, Answer, Call, Endpoint
-from query_api.ports import Ports, ReadingFilter, Reporter, Row, Unavailable
+from query_api.ports import Ports, ReadingFilter, Reporter, Row, Unavailable, WindowFilter
 from query_api.problems import FieldError
 from query_api.queries.orders import wanted_id
 from schemas.names import TELEMETRY_GPU, TELEMETRY_NODE
 
 HOUR_MS = 3_600_000
 """How far back readings are told if nobody says from when."""
+RAW_UP_TO_MS = HOUR_MS // 4
+"""What eight GPUs tell in this time is 1,440 readings."""
+TEN_SECONDS_UP_TO_MS = 6 * HOUR_MS
+"""So long a time has 2,160 windows of ten seconds, a whole day 1,440 of a minute."""
+WINDOW_SECONDS = {"10s": 10, "1m": 60}
 TOPICS = {"gpu": TELEMETRY_GPU, "node": TELEMETRY_NODE}
 
 
@@ -30,7 +35,7 @@ async def show_telemetry(call: Call) -> Answer:
 
 
 async def list_readings(call: Call) -> Answer:
-    """Readings of a node between two times, oldest first."""
+    """Readings of a node between two times, or windows of them, oldest first."""
     query: ReadingPage = call.query
     node_id = wanted_id(call, "node")
     await find_reporting(call, node_id)
@@ -39,16 +44,34 @@ async def list_readings(call: Call) -> Answer:
     if from_ms > to_ms:
         rule = "a time that is not after `to`"
         raise problems.invalid([FieldError("/from", from_ms, rule)])
+    step = _step(query, to_ms - from_ms)
     after = cursors.read(query.cursor, int, int)
-    wanted = ReadingFilter(node_id, TOPICS[query.kind], from_ms, to_ms, query.limit, after)
-    found = await call.ports.history.readings(wanted)
-    return Answer(
-        200,
-        {
-            "metrics": [told_reading(reading) for reading in found],
-            "next_cursor": _cursor_after(found, query.limit),
-        },
-    )
+    if step in WINDOW_SECONDS:
+        after_ms = -1 if after is None else after[0]
+        windows = WindowFilter(node_id, WINDOW_SECONDS[step], from_ms, to_ms, query.limit, after_ms)
+        found = await call.ports.history.windows(windows)
+        metrics = [told_window(window) for window in found]
+    else:
+        wanted = ReadingFilter(node_id, TOPICS[query.kind], from_ms, to_ms, query.limit, after)
+        found = await call.ports.history.readings(wanted)
+        metrics = [told_reading(reading) for reading in found]
+    cursor = _cursor_after(found, query.limit)
+    return Answer(200, {"step": step, "metrics": metrics, "next_cursor": cursor})
+
+
+def _step(query: ReadingPage, range_ms: int) -> str:
+    """The step asked for, or the finest that does not tell too much of so long a time.
+
+    Raises:
+        Problem: there are no windows of the node itself.
+    """
+    if query.step != "auto":
+        if query.kind == "node" and query.step != "raw":
+            raise problems.invalid([FieldError("/step", query.step, "raw for kind node")])
+        return query.step
+    if query.kind == "node" or range_ms <= RAW_UP_TO_MS:
+        return "raw"
+    return "10s" if range_ms <= TEN_SECONDS_UP_TO_MS else "1m"
 
 
 async def find_reporting(call: Call, node_id: str) -> Reporter:
@@ -78,8 +101,9 @@ def _cursor_after(found: list[Row], limit: int) -> str | None:
     if len(found) < limit:
         return None
     last = found[-1]
+    at_ms = last["timestamp"] if "timestamp" in last else last["window_start_ms"]
     # Of the node itself nothing is told apart at one moment: the index only has to be a number.
-    return cursors.write(last["timestamp"], last.get("gpu_index", 0))
+    return cursors.write(at_ms, last.get("gpu_index", 0))
 
 
 ENDPOINTS = (
@@ -96,7 +120,7 @@ ENDPOINTS = (
         "GET",
         f"{PREFIX}/telemetry/{{node_id}}",
         list_readings,
-        "List what a node measured, oldest first",
+        "List what a node measured, oldest first, reading by reading or in windows",
         "telemetry:read",
         {200: answers.Readings},
         query=ReadingPage,

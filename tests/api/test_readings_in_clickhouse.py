@@ -11,8 +11,9 @@ import pytest
 from jobs import rows
 from jobs.contract import statements
 from query_api.adapters.clickhouse import ClickHouse
-from query_api.ports import ReadingFilter
+from query_api.ports import ReadingFilter, WindowFilter
 from schemas import generate
+from schemas.bounds import ROLLED_UP, STATISTICS
 from schemas.names import TELEMETRY_GPU, TELEMETRY_NODE
 
 T0 = 1_790_000_000_000
@@ -123,6 +124,32 @@ async def test_the_newest_of_each_gpu_and_of_the_node(session: Any, history: Cli
     assert sorted((each.get("gpu_index", -1), each["timestamp"] - T0) for each in found) == [
         (-1, 0), (0, 5), (1, -90_000_000),
     ]  # fmt: skip
+
+
+async def test_of_each_window_the_result_with_most_samples(
+    session: Any, history: ClickHouse
+) -> None:
+    session.query("TRUNCATE TABLE telemetry_rollups")
+    numbers = {f"{name}_{each}": 0.5 for name in ROLLED_UP for each in STATISTICS}
+    row = {"scope": "node", "scope_id": "n", "window_seconds": 10, "version": 0, **numbers}
+    for start_ms, samples in ((T0, 3), (T0, 2), (T0 + 10_000, 1), (T0 + 10_000, 2)):
+        window = json.dumps({**row, "window_start_ms": start_ms, "samples": samples})
+        session.query(f"INSERT INTO telemetry_rollups FORMAT JSONEachRow\n{window}")
+    every = WindowFilter("n", 10, T0, T0 + 20_000, 10)
+
+    async def told_of(wanted: WindowFilter) -> list[tuple[int, int]]:
+        found = await history.windows(wanted)
+        return [(each["window_start_ms"] - T0, each["samples"]) for each in found]
+
+    assert await told_of(every) == [(0, 3), (10_000, 2)]
+    session.query("OPTIMIZE TABLE telemetry_rollups FINAL")
+    assert await told_of(every) == [(0, 3), (10_000, 2)]
+    assert await told_of(every._replace(limit=1)) == [(0, 3)]
+    assert await told_of(every._replace(after_ms=T0)) == [(10_000, 2)]
+    assert await told_of(every._replace(to_ms=T0 + 10_000)) == [(0, 3)]
+    assert await told_of(every._replace(seconds=60)) == await told_of(every._replace(node_id="m"))
+    first = (await history.windows(every))[0]
+    assert {name: first[name] for name in numbers} == numbers
 
 
 def test_readings_end_after_ninety_days_by_whole_days(session: Any, history: ClickHouse) -> None:

@@ -10,6 +10,7 @@ from query_api.commands.telemetry import MAX_BYTES
 from query_api.overload import LargeBodies
 from query_api.problems import Problem
 from query_api.times import told
+from schemas.bounds import ROLLED_UP, STATISTICS
 from tests.api.conftest import Caller, World, add_node
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -360,6 +361,49 @@ async def test_history_of_the_node_itself(world, seller, node_id):
     assert times == [told(now_ms - 5_000 * at) for at in (2, 1, 0)]
 
 
+def window(node_id: str, start_ms: int, seconds: int, samples: int = 3, mean: float = 0.5) -> Any:
+    words = {"scope": "node", "scope_id": node_id, "window_start_ms": start_ms}
+    told = {f"{name}_{each}": mean for name in ROLLED_UP for each in STATISTICS}
+    return {**words, "window_seconds": seconds, "samples": samples, **told}
+
+
+async def test_windows_between_two_times_page_by_page(world, seller, node_id):
+    now_ms = world.clock.now_ms() // 60_000 * 60_000
+    starts = [now_ms - 10_000 * back for back in (3, 2, 1)]
+    rows = [window(node_id, start_ms, 10) for start_ms in starts]
+    rows += [window(node_id, starts[1], 10, 4, 0.25), window(node_id, now_ms - 60_000, 60, 9)]
+    world.ports.history._telemetry.rollups = [*rows, window("other", starts[0], 10)]
+    path = f"/telemetry/{node_id}"
+    ten = (await seller("GET", path, step="10s")).body
+    assert ten["step"] == "10s"
+    assert [each["timestamp"] for each in ten["metrics"]] == [told(at) for at in starts]
+    assert [each["samples"] for each in ten["metrics"]] == [3, 4, 3]
+    assert ten["metrics"][1]["power_draw"] == {"mean": 0.25, "p95": 0.25, "max": 0.25}
+    first = (await seller("GET", path, step="10s", limit=2)).body
+    rest = (await seller("GET", path, step="10s", cursor=first["next_cursor"])).body
+    assert first["metrics"] + rest["metrics"] == ten["metrics"]
+    part = {"from": str(starts[1]), "to": str(starts[2])}
+    assert (await seller("GET", path, step="10s", **part)).body["metrics"] == [ten["metrics"][1]]
+    minute = (await seller("GET", path, step="1m")).body["metrics"]
+    assert [each["samples"] for each in minute] == [9]
+    world.market.away.add("clickhouse")
+    assert (await seller("GET", path, step="1m")).status == 503
+
+
+@pytest.mark.parametrize(("minutes", "step"), [(15, "raw"), (16, "10s"), (360, "10s"), (361, "1m")])
+async def test_the_step_that_fits_the_time(world, seller, node_id, minutes, step):
+    from_ms = world.clock.now_ms() - 3 * 24 * 3_600_000
+    between = {"from": str(from_ms), "to": str(from_ms + minutes * 60_000)}
+    path = f"/telemetry/{node_id}"
+    assert (await seller("GET", path, step="auto", **between)).body["step"] == step
+    assert (await seller("GET", path, step="auto", kind="node", **between)).body["step"] == "raw"
+
+
+async def test_there_are_no_windows_of_the_node_itself(seller, node_id):
+    reply = await seller("GET", f"/telemetry/{node_id}", kind="node", step="1m")
+    assert reply.wrong == {"/step": "raw for kind node"}
+
+
 async def test_without_times_the_last_hour_is_told(world, seller, node_id):
     now_ms = world.clock.now_ms()
     await send(seller, node_id, gpu(now_ms - 3_600_000), gpu(now_ms - 3_590_000), gpu(now_ms))
@@ -376,7 +420,7 @@ async def test_without_times_the_last_hour_is_told(world, seller, node_id):
         ({"kind": "cpu"}, "/kind"),
         ({"limit": "1001"}, "/limit"),
         ({"cursor": "x"}, "/cursor"),
-        ({"step": "10s"}, "/step"),
+        ({"step": "5m"}, "/step"),
         ({"from": "20", "to": "10"}, "/from"),
     ],
 )

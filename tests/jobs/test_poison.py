@@ -14,7 +14,6 @@ import pytest
 
 import stack
 from jobs import rows
-from jobs.projection import READINGS
 from schemas import contract, names, readings
 from schemas.contract import Topic
 from tests.builders import command
@@ -32,13 +31,18 @@ LETTERS: Final = {
     "query_api": set[str](),
 }
 """The names under which a reader of topics.toml writes dead letters."""
-OF_READINGS: Final = {"projection-telemetry-clickhouse", "projection-telemetry-redis"}
+OF_TELEMETRY: Final = {
+    names.TELEMETRY_NODE: {"projection-telemetry-clickhouse", "projection-telemetry-redis"},
+    names.TELEMETRY_ROLLUPS: {"projection-telemetry-clickhouse"},
+    names.TELEMETRY_LATE: {"projection-telemetry-late"},
+}
 READ: Final = [
     topic
     for topic in contract.topics().values()
-    if topic.readers and topic.name != names.BOOKS_SNAPSHOTS
+    if topic.readers and topic.name not in (names.BOOKS_SNAPSHOTS, names.TELEMETRY_GPU)
 ]
-"""Snapshots are read at the start alone; tests/jobs/test_snapshots.py has their poison."""
+"""Snapshots are read at the start alone; tests/jobs/test_snapshots.py has their poison. Bytes on
+telemetry.gpu stop the rollup job, which decodes in the JVM (docs/decisions/0015)."""
 EXAMPLES: Final = Path(contract.__file__).parent / "examples"
 COMMANDS: Final = (names.ACCOUNTS_COMMANDS, names.BOOKS_COMMANDS)
 BOOK: Final = "POISON.spot"
@@ -60,10 +64,11 @@ def poison(wire: Wire, topic: Topic) -> dict[str, bytes | None]:
     field, value = {
         names.ACCOUNTS_COMMANDS: ("source_seq", -1),
         names.BOOKS_COMMANDS: ("source_seq", -1),
-        names.TELEMETRY_GPU: ("timestamp", 2**62),
         names.TELEMETRY_NODE: ("timestamp", 2**62),
+        names.TELEMETRY_LATE: ("timestamp", 2**62),
+        names.TELEMETRY_ROLLUPS: ("window_start_ms", 2**62),
     }.get(topic.name, ("occurred_at_ms", 2**62))
-    text = "region" if topic.name in READINGS else "command_id"
+    text = "region" if topic.name in OF_TELEMETRY else "command_id"
     far_out = {**example(topic.name), field: value}
     long = {**example(topic.name), text: "x" * 900_000}
     return {
@@ -112,7 +117,7 @@ def tell_facts(wire: Wire, topic: str) -> Neighbours:
         fresh = {name: str(uuid4()) for name in record if name in FRESH}
         if record.get("book_id"):
             fresh |= {"book_id": BOOK, "book_seq": time.time_ns() // 1_000_000}
-        if topic in READINGS:
+        if topic in (names.TELEMETRY_NODE, names.TELEMETRY_LATE):
             fresh |= {"timestamp": time.time_ns() // 1_000_000}
         sent.append({**record, **fresh})
         wire.send(topic, BOOK, sent[-1])
@@ -125,17 +130,26 @@ def tell_facts(wire: Wire, topic: str) -> Neighbours:
     return Neighbours(BOOK, send, is_seen)
 
 
-FRESH: Final = {"event_id", "order_id", "bid_order_id", "ask_order_id", "node_id", "account_id"}
+FRESH: Final = {
+    "scope_id",
+    "event_id",
+    "order_id",
+    "bid_order_id",
+    "ask_order_id",
+    "node_id",
+    "account_id",
+}
 
 
 def in_clickhouse(wire: Wire, topic: str, fact: Found) -> bool:
-    column = "node_id" if topic in READINGS else "event_id"
-    sql = f"SELECT 1 FROM {rows.tables()[topic]} WHERE {column} = '{fact[column]}'"
+    table = rows.tables()[names.TELEMETRY_GPU if topic == names.TELEMETRY_LATE else topic]
+    column = next(name for name in ("event_id", "scope_id", "node_id") if name in fact)
+    sql = f"SELECT 1 FROM {table} WHERE {column} = '{fact[column]}'"
     return len(wire.clickhouse.query(sql).result_rows) == 1
 
 
 def in_redis(wire: Wire, topic: str, fact: Found) -> bool:
-    if topic in READINGS:
+    if topic == names.TELEMETRY_NODE:
         key = readings.telemetry_key(fact["node_id"])
         return bool(wire.redis.hexists(key, readings.field(fact)))
     return all(wire.redis.hget(fold.key, fold.group) for fold in rows.folds(topic, fact))
@@ -158,8 +172,8 @@ def processes(wire: Wire) -> dict[str, int | None]:
 
 
 def readers(topic: Topic) -> set[str]:
-    if topic.name in READINGS:
-        return OF_READINGS
+    if topic.name in OF_TELEMETRY:
+        return OF_TELEMETRY[topic.name]
     return set().union(*(LETTERS[reader] for reader in topic.readers))
 
 
@@ -188,7 +202,7 @@ def test_poison_is_set_aside_with_its_place_and_nobody_is_harmed(
     assert all(told.values())
     assert until(neighbours.is_seen)
     assert (wire.restarts(), processes(wire)) == before
-    assert len(before[0]) == 2
+    assert len(before[0]) == 3
 
 
 def test_an_unknown_schema_waits_for_a_registry_that_is_away(wire: Wire, pair: Pair) -> None:
