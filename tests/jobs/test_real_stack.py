@@ -457,8 +457,12 @@ def test_k4_a_node_silent_or_offline_is_out_of_the_book_and_back_after_recovery(
 
     says(150)
     time.sleep(1)  # it is read before the next one makes it late
-    says(0, who=other)
-    (closed,) = wire.until_facts("orders.cancelled", order_id=order_id)
+
+    def gone() -> list[Found]:
+        says(0, who=other)  # others' readings move the time by which a node is silent
+        return wire.facts("orders.cancelled", order_id=order_id)
+
+    (closed,) = until(gone)
     assert (closed["reason"], closed["remaining"]) == ("capacity_lost", 4)
     healths = [fact["health"] for fact in wire.facts("inventory.events", node_id=node_id)]
     assert healths[-1] == "offline"
