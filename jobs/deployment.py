@@ -14,6 +14,7 @@ from jobs import (
     environment,
     kafka,
     matching,
+    node_health,
     saved_state,
     spot_pricing,
     telemetry_rollup,
@@ -31,6 +32,7 @@ Job = MachineJob | SqlJob | WindowedJob
 JOBS: Final[tuple[Job, ...]] = (
     admission.JOB,
     matching.JOB,
+    node_health.JOB,
     telemetry_rollup.JOB,
     spot_pricing.JOB,
 )

@@ -1,16 +1,17 @@
-"""The telemetry rollup job: `rollup_sql` over the log of readings, in the JVM alone. Wiring only.
+"""The telemetry rollup job: statements over the log of readings, in the JVM alone. Wiring only.
 
-All readings come through one source, so there is one watermark: the one by which a window drops a
-reading is the one by which the reading is told to be late.
+`rollup_sql` makes the rollups, `health_signals` what the machines of nodes read. All readings come
+through one source, so there is one watermark: the one by which a window drops a reading is the one
+by which the reading is told to be late.
 """
 
 import json
 from collections.abc import Iterator
 
-from jobs import rollup_sql
+from jobs import health_signals, rollup_sql
 from jobs.sql_job import SqlJob
 from schemas import contract
-from schemas.names import TELEMETRY_GPU, TELEMETRY_LATE, TELEMETRY_ROLLUPS
+from schemas.names import NODES_COMMANDS, TELEMETRY_GPU, TELEMETRY_LATE, TELEMETRY_ROLLUPS
 
 
 def tables(kafka: str, registry: str, group: str) -> Iterator[str]:
@@ -38,6 +39,14 @@ def tables(kafka: str, registry: str, group: str) -> Iterator[str]:
         ) WITH (
             {_options(TELEMETRY_LATE, kafka, registry)},
             {_sink(TELEMETRY_LATE, "node_id")}
+        )"""
+    yield f"""
+        CREATE TEMPORARY TABLE {health_signals.SIGNALS} (
+            {health_signals.signals_columns()}
+        ) WITH (
+            {_options(NODES_COMMANDS, kafka, registry)},
+            'value.fields-include' = 'EXCEPT_KEY',
+            {_sink(NODES_COMMANDS, health_signals.KEY)}
         )"""
     yield from rollup_sql.views()
 
@@ -68,6 +77,6 @@ JOB = SqlJob(
     TELEMETRY_GPU,
     "telemetry_rollup: telemetry.gpu → telemetry.rollups",
     tables,
-    tuple(rollup_sql.inserts()),
+    (*rollup_sql.inserts(), *health_signals.inserts()),
     rollup_sql.IDLE_SECONDS,
 )

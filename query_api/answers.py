@@ -501,6 +501,7 @@ class Node(TypedDict):
     status: Literal["healthy", "degraded", "offline", "unknown", "maintenance"]
     base_price: LimitUsd | None
     surge_enabled: bool
+    relist: bool
     created_at: Time
 
 
@@ -807,6 +808,7 @@ def told_node(node: Row, fact: Row | None) -> Node:
         "status": "maintenance" if node["maintenance"] else health,
         "base_price": limit_usd(node["base_price_micros"]),
         "surge_enabled": node["surge_enabled"],
+        "relist": node["relist"],
         "created_at": times.told(node["created_at_ms"]),
     }
 

@@ -307,6 +307,11 @@ class SetPricing(Body):
 
     base_price: PriceMicros = Field(description=PRICE)
     surge_enabled: bool = Field(False, description="true or false")
+    relist: bool = Field(
+        False,
+        description="true or false: asks that its failing health was withdrawn from are listed "
+        "anew once it is healthy (K4)",
+    )
 
 
 class TelemetryBatch(Body):

@@ -61,6 +61,7 @@ def change_command(node: Row, changes: Row) -> Body | None:
             "node_id": node["id"],
             "base_price_micros": node["base_price_micros"],
             "surge_enabled": node["surge_enabled"],
+            "relist": node["relist"],
         }
         return {"kind": "set_node_pricing", "set_node_pricing": pricing}
     return None

@@ -395,7 +395,7 @@ class Registrations(Protocol):
     async def add_node(self, node: Row) -> Registered: ...
 
     async def change_node(self, node_id: str, changes: Row) -> Registered | None:
-        """Change hostname, ip_address, maintenance, base_price_micros or surge_enabled.
+        """Change hostname, ip_address, maintenance, base_price_micros, surge_enabled or relist.
 
         Returns None when the market need not know.
         """

@@ -165,6 +165,9 @@ RULES: Final[dict[str, Rule]] = {
     "gpu_index": _whole(0, MAX_NODE_GPUS - 1),
     "timestamp": _whole(0, MAX_OCCURRED_AT_MS),
     "GpuReading.status": _one_of(*get_args(ReadingStatus)),
+    "GpuStatus.status": _one_of(*get_args(ReadingStatus)),
+    "measured_at_ms": _AT_MS,
+    "heard_at_ms": _AT_MS,
     **{name: _measured(*bounds) for name, bounds in MEASURED.items()},
     **{
         f"{name}_{statistic}": _measured(*MEASURED[name])

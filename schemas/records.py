@@ -125,6 +125,19 @@ class GpuReading(TypedDict):
     """Healthy, degraded or offline."""
 
 
+class GpuStatus(TypedDict):
+    """A reading of a GPU that says something else than the one before it, or comes after a pause."""
+
+    gpu_index: int
+    """The GPU's place among the node's, from 0."""
+    status: str
+    """Healthy, degraded or offline, as the node said."""
+    temperature: float
+    """Degrees Celsius."""
+    measured_at_ms: int
+    """When it was measured, by the node's clock."""
+
+
 class NodeChanged(TypedDict):
     """What a node's GPUs are doing (K3)."""
 
@@ -195,6 +208,15 @@ class NodeReading(TypedDict):
     """Bytes a second."""
     network_send_rate: float
     """Bytes a second."""
+
+
+class NodeSilence(TypedDict):
+    """No GPU of a node has reported for a while, by the time of telemetry itself."""
+
+    silent_seconds: int
+    """For at least so long: 30 or 120."""
+    heard_at_ms: int
+    """When its last reading was measured."""
 
 
 class OrderAmended(TypedDict):
@@ -539,6 +561,8 @@ class SetNodePricing(TypedDict):
     """Micro-USD per GPU-hour."""
     surge_enabled: bool
     """Price rises with utilisation."""
+    relist: NotRequired[bool]
+    """What its failing health took out of asks is listed anew once it is healthy (K4)."""
 
 
 class TelemetryRollup(TypedDict):
@@ -676,6 +700,29 @@ class BookCommand(TypedDict):
     """Set when kind is tick."""
 
 
+class NodeCommand(TypedDict):
+    """One record of a node's log: what its readings say of its health, and copies of its registration."""
+
+    kind: str
+    """Which of the nullable fields below is set."""
+    command_id: NotRequired[str]
+    """Id of the command, empty from telemetry."""
+    account_id: NotRequired[str]
+    """The account that owns the node; empty from telemetry, which does not know it."""
+    source: NotRequired[str]
+    """Gpu:INDEX, silence:SECONDS or registry (B5)."""
+    source_seq: NotRequired[int]
+    """Of telemetry the time of the reading, ms; else as the registry numbered it (B5)."""
+    gpu_status: NotRequired[GpuStatus | None]
+    """Set when kind is gpu_status."""
+    node_silence: NotRequired[NodeSilence | None]
+    """Set when kind is node_silence."""
+    register_node: NotRequired[RegisterNode | None]
+    """Set when kind is register_node."""
+    remove_node: NotRequired[RemoveNode | None]
+    """Set when kind is remove_node."""
+
+
 DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "AccountCommand": {'command_id': '', 'account_id': '', 'source': '', 'source_seq': 0, 'place_order': None, 'cancel_order': None, 'amend_order': None, 'set_account': None, 'register_node': None, 'set_node_pricing': None, 'set_node_maintenance': None, 'set_node_health': None, 'remove_node': None, 'order_matched': None, 'order_closed': None, 'order_amended': None, 'order_rejected': None},
     "AmendOrder": {'quantity': 0, 'price_micros': 0},
@@ -685,8 +732,11 @@ DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "CancelOrder": {},
     "DeadLetter": {'key': None, 'value': None},
     "GpuReading": {},
+    "GpuStatus": {},
     "NodeChanged": {'command_id': ''},
+    "NodeCommand": {'command_id': '', 'account_id': '', 'source': '', 'source_seq': 0, 'gpu_status': None, 'node_silence': None, 'register_node': None, 'remove_node': None},
     "NodeReading": {},
+    "NodeSilence": {},
     "OrderAmended": {'command_id': ''},
     "OrderClosed": {'command_id': ''},
     "OrderCreated": {'command_id': '', 'time_in_force': '', 'expires_at_ms': 0, 'post_only': False, 'min_fill': 1, 'self_trade': 'cancel_newest', 'region': '', 'min_duration_seconds': 0, 'available_until_ms': 0},
@@ -700,7 +750,7 @@ DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "SetBook": {'top': 0, 'book_minimum': 1},
     "SetNodeHealth": {},
     "SetNodeMaintenance": {},
-    "SetNodePricing": {},
+    "SetNodePricing": {'relist': False},
     "TelemetryRollup": {},
     "Tick": {'want_hash': False},
     "Withdraw": {},

@@ -7,7 +7,7 @@ from the rows when they are loaded.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from json.encoder import encode_basestring as quoted
@@ -22,6 +22,16 @@ HEADER, ORDER, NODE, SOURCE, REMEMBERED = "a", "o", "n", "s", "r"
 """Kinds of rows; a key is `kind:id`."""
 MEMORY_MS = 24 * 60 * 60 * 1000
 """How long a final order's id is remembered (O2)."""
+TERMS = (
+    "time_in_force",
+    "expires_at_ms",
+    "post_only",
+    "min_fill",
+    "self_trade",
+    "min_duration_seconds",
+    "available_until_ms",
+)
+"""Fields of an ask that only its book needs, kept to list it anew (K4)."""
 SWEPT_AT_ONCE = 16
 """Forgotten orders whose rows one record removes at most, so that none pays for a quiet day."""
 
@@ -67,6 +77,8 @@ class Order:
     withdrawing: int = 0
     """GPUs whose withdrawal the book has not told of yet (K4)."""
     amend: Amend | None = None
+    terms: dict[str, Any] = field(default_factory=dict)
+    """An ask's `TERMS` that are not the default."""
     counted: int = 0
     """What the account counts for it as open notional; see `notional`."""
 
@@ -79,6 +91,17 @@ class Order:
     def need(self) -> int:
         """GPUs that an ask must hold: what is open, and what its amend reserved (K6)."""
         return self.remaining + (self.amend.gpus if self.amend else 0)
+
+    def ask(self) -> dict[str, Any]:
+        """An ask's fields as they are now, but its id and quantity."""
+        return {
+            "side": self.side,
+            "book_id": self.book_id,
+            "region": self.region,
+            "duration_seconds": self.duration_seconds,
+            "price_micros": self.price_micros,
+            **self.terms,
+        }
 
     def notional(self) -> int:
         """A bid's open notional, in micro-USD per hour x seconds, so 3600 times micro-USD (U4).
@@ -183,16 +206,22 @@ def header_row(account: Account) -> str:
 
 
 def order_row(order: Order) -> str:
-    """The row of an open order."""
+    """The row of an open order; the terms of an ask come last, if there are any."""
+    amend = _text(order.amend) if order.amend else "null"
+    terms = f",{_text(order.terms)}" if order.terms else ""
     return (
         f"[{quoted(order.side)},{quoted(order.book_id)},{quoted(order.region)},"
         f"{quoted(order.digest)},{order.duration_seconds},{order.price_micros},{order.quantity},"
-        f"{order.remaining},{order.withdrawing},{_text(order.amend) if order.amend else 'null'}]"
+        f"{order.remaining},{order.withdrawing},{amend}{terms}]"
     )
 
 
 def node_row(node: Node) -> str:
-    """The row of a node: who holds and leases which of its slots, those as bits."""
+    """The row of a node: who holds and leases which of its slots, those as bits.
+
+    What is to be listed anew comes last, where its owner asked for that (K4).
+    """
+    anew = f",true,{_text(node.withdrawn)}" if node.relist else ""
     held = ",".join(f"{quoted(order_id)}:{slots}" for order_id, slots in node.held.items())
     leases = ",".join(
         f"{quoted(lease_id)}:[{part.slots},{part.ends_at_ms},{_truth(part.impaired)}]"
@@ -201,7 +230,7 @@ def node_row(node: Node) -> str:
     return (
         f"[{quoted(node.gpu_type)},{quoted(node.region)},{node.gpu_count},"
         f"{node.base_price_micros},{_truth(node.surge_enabled)},{quoted(node.health)},"
-        f"{_truth(node.maintenance)},{_truth(node.removed)},{{{held}}},{{{leases}}}]"
+        f"{_truth(node.maintenance)},{_truth(node.removed)},{{{held}}},{{{leases}}}{anew}]"
     )
 
 
@@ -228,9 +257,9 @@ def _read_header(account: Account, _: str, row: list[Any]) -> None:
 
 
 def _read_order(account: Account, order_id: str, row: list[Any]) -> None:
-    side, book_id, region, *rest, amend = row
+    side, book_id, region, *rest = row
     order = Order(order_id, intern(side), intern(book_id), intern(region), *rest)
-    order.amend = Amend(*amend) if amend else None
+    order.amend = Amend(*order.amend) if order.amend else None
     account.orders[order_id] = order
     account.recount(order)
 

@@ -12,7 +12,7 @@ from sys import intern
 from typing import Any, NamedTuple, get_args
 
 from schemas.bounds import MAX_NODE_GPUS
-from schemas.names import BOOKS_COMMANDS, Health, RejectCode
+from schemas.names import BOOKS_COMMANDS, NODES_COMMANDS, Health, RejectCode
 from schemas.records import DEFAULTS
 from udfs.account import (
     HEADER,
@@ -20,6 +20,7 @@ from udfs.account import (
     ORDER,
     REMEMBERED,
     SOURCE,
+    TERMS,
     Account,
     Amend,
     Order,
@@ -32,7 +33,8 @@ from udfs.account import (
     weight,
 )
 from udfs.ids import check_account_id, event_id
-from udfs.inventory import LOST, Node
+from udfs.ids import order_id as named_order
+from udfs.inventory import LOST, USABLE, Node
 from udfs.machine import Command, Fact, Machine, Outgoing, Step
 from udfs.money import (
     MAX_PRICE_MICROS,
@@ -59,6 +61,8 @@ class _Turn:
     account: Account
     kind: str
     command_id: str
+    source: str
+    source_seq: int
     step: Step
 
 
@@ -79,7 +83,8 @@ def apply(account: Account, command: Command, at_ms: int) -> Step:
         return step
     account.now_ms = max(account.now_ms, at_ms)
     kind = command["kind"]
-    turn = _Turn(account, kind, command.get("command_id", ""), step)
+    numbered = source, command.get("source_seq", 0)
+    turn = _Turn(account, kind, command.get("command_id", ""), *numbered, step)
     rule = _RULES.get(kind)
     if rule is None:
         raise ValueError(f"an account has no command {kind!r}, only {', '.join(_RULES)}")
@@ -186,7 +191,14 @@ def _opened(body: Body) -> Order:
         price_micros=body["price_micros"],
         quantity=body["quantity"],
         remaining=body["quantity"],
+        terms=_terms(body) if body["side"] == "ask" else {},
     )
+
+
+def _terms(body: Body) -> dict[str, Any]:
+    """What else an ask says, for when it is listed anew (K4); only what is not the default."""
+    defaults = DEFAULTS["PlaceOrder"]
+    return {name: body[name] for name in TERMS if body.get(name, defaults[name]) != defaults[name]}
 
 
 # Copies: what books did (K5)
@@ -217,14 +229,14 @@ def _amended(turn: _Turn, fact: Body) -> None:
     order.quantity = fact["quantity"]
     order.price_micros = fact["price_micros"]
     order.remaining = fact["remaining"]
-    _settle(turn, order)
+    _settle(turn, order, withdrawn=fact["command"] == "withdraw")
 
 
 def _closed(turn: _Turn, fact: Body) -> None:
     """K3: the order is gone, what it still held is free."""
     order = turn.account.orders[fact["order_id"]]
     order.remaining = 0
-    _settle(turn, order)
+    _settle(turn, order, withdrawn=fact["command"] == "withdraw")
 
 
 def _rejected(turn: _Turn, fact: Body) -> None:
@@ -240,8 +252,9 @@ def _rejected(turn: _Turn, fact: Body) -> None:
         _settle(turn, order)
 
 
-def _settle(turn: _Turn, order: Order) -> None:
+def _settle(turn: _Turn, order: Order, *, withdrawn: bool = False) -> None:
     """Free what the order holds beyond its need (K3); close it if nothing is open any more."""
+    freed: list[tuple[Node, int]] = []
     account = turn.account
     if not order.remaining:
         order.amend = None
@@ -249,9 +262,11 @@ def _settle(turn: _Turn, order: Order) -> None:
         surplus = account.inventory.held(order.order_id) - order.need
         assert surplus >= 0, f"{order.order_id} is open for {-surplus} GPUs that it does not hold"
         if surplus:
-            account.inventory.release(order.order_id, surplus)
+            freed = account.inventory.release(order.order_id, surplus)
         _withdraw_lost(turn, order)
     _write(turn, order)
+    if withdrawn:
+        _keep_listings(turn, order, freed)
 
 
 def _answers_amend(order: Order, fact: Body) -> bool:
@@ -288,11 +303,17 @@ def _register_node(turn: _Turn, body: Body) -> None:
             surge_enabled=body.get("surge_enabled", False),
         )
     )
+    _copy_to_node(turn, body)
 
 
 def _set_node_pricing(turn: _Turn, body: Body) -> None:
+    """What a node asks for by default, and whether it is listed anew (K4)."""
+    relist = body.get("relist", False)
     prices = {name: body[name] for name in ("base_price_micros", "surge_enabled")}
-    _change(turn, body["node_id"], **prices)
+    _change(turn, body["node_id"], **prices, relist=relist)
+    node = turn.account.inventory.nodes.get(body["node_id"])
+    if node and not relist:
+        node.withdrawn.clear()
 
 
 def _set_node_maintenance(turn: _Turn, body: Body) -> None:
@@ -308,21 +329,70 @@ def _set_node_health(turn: _Turn, body: Body) -> None:
 
 def _remove_node(turn: _Turn, body: Body) -> None:
     _change(turn, body["node_id"], removed=True)
+    _copy_to_node(turn, body)
+
+
+def _copy_to_node(turn: _Turn, body: Body) -> None:
+    """Tell the node's own machine whose it is, or that it goes; numbered as it came (B5).
+
+    What that machine says of the node's health therefore comes when the node is known here.
+    """
+    record = {
+        "kind": turn.kind,
+        "command_id": turn.command_id,
+        "account_id": turn.account.account_id,
+        "source": turn.source,
+        "source_seq": turn.source_seq,
+        turn.kind: body,
+    }
+    turn.step.commands.append(Outgoing(NODES_COMMANDS, body["node_id"], record))
 
 
 def _change(turn: _Turn, node_id: str, **fields: Any) -> None:
     """K4: set fields of a node; if that loses it, its held GPUs are withdrawn from their asks.
 
-    An unknown node is not an error: its last lease may have ended while the record was on its way.
+    Once it can be used again, they are listed anew where its owner asked for that. An unknown node
+    is not an error: its last lease may have ended while the record was on its way.
     """
     account = turn.account
     node = account.inventory.nodes.get(node_id)
-    if node is None or not account.inventory.change(node, **fields) or node.rank != LOST:
+    if node is None or not account.inventory.change(node, **fields):
+        return
+    if node.rank == USABLE:
+        _list_anew(turn, node)
+    if node.rank != LOST:
         return
     for order_id in sorted(node.held):
         order = account.orders[order_id]
         if _withdraw_lost(turn, order):
             _write(turn, order)
+
+
+def _keep_listings(turn: _Turn, order: Order, freed: list[tuple[Node, int]]) -> None:
+    """K4: remember what health took out of an ask, on nodes to be listed anew.
+
+    The book's fact says how many GPUs those are. A node in maintenance or removed went by its
+    owner's will. One that recovered meanwhile is listed at once.
+    """
+    for node, gpus in freed:
+        if node.relist and not node.maintenance and not node.removed:
+            listing = node.withdrawn.setdefault(order.order_id, {**order.ask(), "quantity": 0})
+            listing["quantity"] += gpus
+            if node.rank == USABLE:
+                _list_anew(turn, node)
+
+
+def _list_anew(turn: _Turn, node: Node) -> None:
+    """K4: place an ask for each that a node was withdrawn from, as its owner would, by K1 and K2.
+
+    It is a new order under the terms that the ask had last; its id follows from the ask's and from
+    the account's sequence (B4).
+    """
+    account = turn.account
+    listings, node.withdrawn = node.withdrawn, {}
+    for order_id, listing in sorted(listings.items()):
+        anew = named_order(account.account_id, f"relist:{order_id}:{account.seq}")
+        _place(turn, {**listing, "order_id": anew})
 
 
 def _withdraw_lost(turn: _Turn, order: Order) -> bool:

@@ -9,7 +9,7 @@ from schemas.names import Product
 
 EVENTS = UUID("7c363ccc-0044-46cc-8013-30f197f79650")
 _EVENTS_BYTES = EVENTS.bytes
-_ACCOUNT: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BOOK: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,63}}\.({'|'.join(get_args(Product))})")
 
 
@@ -35,8 +35,18 @@ def check_account_id(key: str) -> None:
     Raises:
         ValueError: it cannot.
     """
-    if not _ACCOUNT.fullmatch(key):
+    if not _UUID.fullmatch(key):
         raise ValueError(f"the key must be an account's id, a UUID, was {key[:80]!r}")
+
+
+def check_node_id(key: str) -> None:
+    """See that a key of the nodes' log can be a node's id.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not _UUID.fullmatch(key):
+        raise ValueError(f"the key must be a node's id, a UUID, was {key[:80]!r}")
 
 
 def check_book_id(key: str) -> None:

@@ -44,6 +44,10 @@ class Node:
     held: dict[str, int] = field(default_factory=dict)
     """Slots by the ask that holds them."""
     leases: dict[str, Part] = field(default_factory=dict)
+    relist: bool = False
+    """What its failing health takes out of asks is to be listed anew (K4)."""
+    withdrawn: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """So taken out: by ask, what to list, in the words of an order."""
     idle: int = field(init=False)
     """Slots of no ask and no lease."""
     listed: int = field(init=False, default=0)
@@ -229,11 +233,14 @@ class Inventory:
             node.held[order_id] = node.held.get(order_id, 0) | slots
             self._touch(node)
 
-    def release(self, order_id: str, quantity: int) -> None:
-        """Free GPUs behind an ask, those of lost nodes first (K3, K4)."""
+    def release(self, order_id: str, quantity: int) -> list[tuple[Node, int]]:
+        """Free GPUs behind an ask, those of lost nodes first; how many of which node (K3, K4)."""
+        freed = []
         for node, slots in self._take(order_id, quantity, position=-1):
             node.idle |= slots
+            freed.append((node, slots.bit_count()))
             self._touch(node)
+        return freed
 
     def allocate(self, order_id: str, lease_id: str, ends_at_ms: int, quantity: int) -> None:
         """Move GPUs behind an ask to a lease, those of healthy nodes first (K3)."""

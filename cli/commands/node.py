@@ -138,11 +138,14 @@ def pricing(
     surge: Annotated[
         bool, typer.Option("--surge/--no-surge", help="May it rise with utilisation?")
     ] = False,
+    relist: Annotated[
+        bool, typer.Option("--relist/--no-relist", help="List anew what failing health withdrew?")
+    ] = False,
     role: As = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set what a node asks for by default."""
-    body: Json = {"base_price": price(base_price), "surge_enabled": surge}
+    """Set what a node asks for by default, and whether it is listed anew."""
+    body: Json = {"base_price": price(base_price), "surge_enabled": surge, "relist": relist}
     _change(ctx, "PUT", f"/nodes/{node_id}/pricing", body, role, as_json)
 
 

@@ -39,9 +39,15 @@ from query_api.quotas import LocalQuotas
 from query_api.slots import LocalSlots
 from schemas import contract, readings, views
 from schemas.contract import Catalogue
-from schemas.names import ACCOUNTS_COMMANDS, TELEMETRY_GPU, TELEMETRY_NODE
+from schemas.names import (
+    ACCOUNTS_COMMANDS,
+    BOOKS_COMMANDS,
+    NODES_COMMANDS,
+    TELEMETRY_GPU,
+    TELEMETRY_NODE,
+)
 from schemas.views import Order
-from udfs import admission, matching
+from udfs import admission, matching, node_health
 from udfs.telemetry import NODE_ITSELF
 
 
@@ -67,7 +73,7 @@ class MemoryClock:
 
 
 class MemoryMarket:
-    """The logs, both machines, and the views of now and of everything."""
+    """The logs, the machines, and the views of now and of everything."""
 
     def __init__(self, clock: MemoryClock) -> None:
         self.clock = clock
@@ -86,6 +92,11 @@ class MemoryMarket:
         self._node_facts: dict[str, Row] = {}
         self._accounts: dict[str, Any] = {}
         self._books: dict[str, Any] = {}
+        self._machines: dict[str, tuple[dict[str, Any], Any]] = {
+            ACCOUNTS_COMMANDS: (self._accounts, admission.MACHINE),
+            BOOKS_COMMANDS: (self._books, matching.MACHINE),
+            NODES_COMMANDS: ({}, node_health.MACHINE),
+        }
         self._waiting: deque[tuple[str, str, Mapping[str, Any]]] = deque()
 
     # The log
@@ -103,12 +114,9 @@ class MemoryMarket:
             self._apply(*self._waiting.popleft())
 
     def _apply(self, topic: str, key: str, command: Mapping[str, Any]) -> None:
-        machines: Any = (self._books, matching.MACHINE)
-        if topic == ACCOUNTS_COMMANDS:
-            machines = (self._accounts, admission.MACHINE)
-            if command["kind"].startswith("order_"):
-                self.watches.tell(command["kind"], command[command["kind"]])
-        states, machine = machines
+        if topic == ACCOUNTS_COMMANDS and command["kind"].startswith("order_"):
+            self.watches.tell(command["kind"], command[command["kind"]])
+        states, machine = self._machines[topic]
         state = states.setdefault(key, machine.empty(key))
         step = machine.apply(state, command, self.clock.now_ms())
         for fact in step.facts:

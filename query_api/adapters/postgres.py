@@ -234,14 +234,16 @@ class Postgres:
             return await _send(connection, node["account_id"], register_node(node))
 
     async def change_node(self, node_id: str, changes: Row) -> Registered | None:
-        names = ("hostname", "ip_address", "maintenance", "base_price_micros", "surge_enabled")
+        names = ("hostname", "ip_address", "maintenance", "base_price_micros", "surge_enabled",
+                 "relist")  # fmt: skip
         async with self._transaction() as connection:
             await connection.execute(_LOCK_NODE_ACCOUNT, node_id)
             row = await connection.fetchrow(
                 "UPDATE providers_node n SET hostname = coalesce($2, hostname), "
                 "ip_address = coalesce($3, ip_address), maintenance = coalesce($4, maintenance), "
                 "base_price_micros = coalesce($5, base_price_micros), "
-                "surge_enabled = coalesce($6, surge_enabled) "
+                "surge_enabled = coalesce($6, surge_enabled), "
+                "relist = coalesce($7, relist) "
                 f"WHERE id = $1 AND removed_at IS NULL RETURNING {_NODE}",
                 node_id,
                 *map(changes.get, names),
@@ -415,7 +417,7 @@ _GPUS = (
 _NODE = (
     "n.id::text, n.position, n.cluster_id::text, n.account_id::text, n.region, n.gpu_type, "
     "n.hostname, host(n.ip_address) AS ip_address, n.maintenance, n.base_price_micros, "
-    f"n.surge_enabled, {_ms('n.created_at', 'created_at_ms')}, {_GPUS} AS gpus, "
+    f"n.surge_enabled, n.relist, {_ms('n.created_at', 'created_at_ms')}, {_GPUS} AS gpus, "
     "(SELECT c.provider_id::text FROM providers_cluster c WHERE c.id = n.cluster_id) "
     "AS provider_id"
 )

@@ -45,10 +45,14 @@ async def change_node(call: Call) -> Answer:
 
 
 async def set_pricing(call: Call) -> Answer:
-    """Set what a node asks for its GPUs by default."""
+    """Set what a node asks for its GPUs by default, and whether it is listed anew (K4)."""
     body: SetPricing = call.body
     node = await find_node(call)
-    changes = {"base_price_micros": body.base_price, "surge_enabled": body.surge_enabled}
+    changes = {
+        "base_price_micros": body.base_price,
+        "surge_enabled": body.surge_enabled,
+        "relist": body.relist,
+    }
     changed = await call.ports.registrations.change_node(node["id"], changes)
     if changed is None:
         raise problems.not_found("node", node["id"])
@@ -109,6 +113,7 @@ def _new_node(body: CreateNode, cluster: Row, token: str, now_ms: int) -> Row:
         "maintenance": False,
         "base_price_micros": 0,
         "surge_enabled": False,
+        "relist": False,
         "created_at_ms": now_ms,
     }
 

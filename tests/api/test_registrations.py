@@ -5,6 +5,7 @@ import pytest
 from tests.api.conftest import ASK, BID, add_cluster, add_node, node_body, registered
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
+SOLD = {"base_price": "2.5", "surge_enabled": True, "relist": True}
 
 
 async def test_an_administrator_opens_accounts(world, admin):
@@ -114,10 +115,10 @@ async def test_a_node_is_renamed_priced_kept_and_removed(world, seller):
     )  # fmt: skip
     back = await seller("PATCH", path, {"status": "available"})
     assert back.body["status"] == "healthy"
-    priced = await seller("PUT", f"{path}/pricing", {"base_price": "2.5", "surge_enabled": True})
+    priced = await seller("PUT", f"{path}/pricing", SOLD)
     assert (priced.status, priced.body) == (200, {"success": True})
     shown = (await seller("GET", path)).body
-    assert (shown["base_price"], shown["surge_enabled"]) == ("2.5000", True)
+    assert (shown["base_price"], shown["surge_enabled"], shown["relist"]) == ("2.5000", True, True)
     removed = await seller("DELETE", path)
     assert (removed.status, removed.body) == (200, {"success": True})
     assert (await seller("GET", path)).status == 404
@@ -127,6 +128,22 @@ async def test_a_node_is_renamed_priced_kept_and_removed(world, seller):
         "register_node", "set_node_maintenance", "set_node_maintenance", "set_node_pricing",
         "remove_node",
     ]  # fmt: skip
+
+
+async def test_k4_a_node_that_fails_is_shown_so_and_listed_anew_when_it_recovers(world, seller):
+    node_id = (await seller("GET", "/nodes")).body["items"][0]["id"]
+    await seller("PUT", f"/nodes/{node_id}/pricing", SOLD)
+    placed = await seller("POST", "/orders", ASK)
+    assert placed.status in (200, 202)
+    world.clock.advance(1000)
+    at_ms = world.clock.now_ms()
+    for later, status in enumerate(("offline", "healthy")):
+        body = {"gpu_index": 0, "status": status, "temperature": 50.0, "measured_at_ms": at_ms}
+        told = {"kind": "gpu_status", "source": "gpu:0", "source_seq": at_ms + later}
+        await world.market.append("nodes.commands", node_id, {**told, "gpu_status": body})
+        assert (await seller("GET", f"/nodes/{node_id}")).body["status"] == status
+    orders = (await seller("GET", "/orders")).body["items"]
+    assert [order["status"] for order in orders] == ["pending", "cancelled"]
 
 
 async def test_nodes_are_listed_by_cluster(world, seller):

@@ -31,10 +31,10 @@ CALLS: list[tuple[tuple[str, ...], str, str, Any, str]] = [
     (("provider", "verify", "p-1"), "PATCH", "/providers/p-1", {"status": "verified"}, "admin"),
     (("provider", "suspend", "p-1"), "PATCH", "/providers/p-1", {"status": "suspended"}, "admin"),
     (
-        ("node", "pricing", "n-1", "--price", "2.10", "--surge"),
+        ("node", "pricing", "n-1", "--price", "2.10", "--surge", "--relist"),
         "PUT",
         "/nodes/n-1/pricing",
-        {"base_price": "2.10", "surge_enabled": True},
+        {"base_price": "2.10", "surge_enabled": True, "relist": True},
         "provider",
     ),
     (("node", "maintenance", "n-1"), "PATCH", "/nodes/n-1", {"status": "maintenance"}, "provider"),

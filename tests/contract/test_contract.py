@@ -18,7 +18,7 @@ def test_each_fact_goes_to_a_topic_that_carries_its_record() -> None:
 
 def test_command_topics_are_stamped_by_the_broker() -> None:
     stamped = {name for name, topic in contract.topics().items() if topic.log_append_time}
-    assert stamped == {names.ACCOUNTS_COMMANDS, names.BOOKS_COMMANDS}
+    assert stamped == {names.ACCOUNTS_COMMANDS, names.BOOKS_COMMANDS, names.NODES_COMMANDS}
 
 
 def test_a_books_facts_and_snapshots_are_in_partitions_like_its_log() -> None:

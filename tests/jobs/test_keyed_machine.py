@@ -11,18 +11,19 @@ from typing import Any
 import pytest
 from pyflink.common import Row
 
-from jobs import admission, matching
+from jobs import admission, matching, node_health
 from jobs.journal import Journal
 from jobs.keyed_machine import Crossing, KeyedMachine, MachineJob
 from schemas import codec as codecs
 from schemas import names
 from schemas.codec import SchemaUnavailable
-from tests.builders import command
+from tests.builders import ALICE, command
 from udfs.ids import event_id
 from udfs.machine import Fact, Machine, Outgoing, Rows, Step
 
 BOOK = "H100.ondemand"
 OTHER = "T4.spot"
+NODE = "5e6f7a8b-1c2d-4e3f-8a9b-0c1d2e3f4a06"
 CODEC = codecs.offline()
 ENCODE = CODEC.encoder(names.BOOKS_COMMANDS)
 NOW_MS = 1_000_000
@@ -294,18 +295,40 @@ def test_a_very_long_key_gives_a_letter_that_fits(shell: Shell) -> None:
     assert "first 1024 of 900000 bytes of the key" in letter["reason"]
 
 
-@pytest.mark.parametrize("job", [admission.JOB, matching.JOB], ids=lambda job: job.name)
+@pytest.mark.parametrize(
+    "job", [admission.JOB, matching.JOB, node_health.JOB], ids=lambda job: job.name
+)
 @pytest.mark.parametrize("key", ["junk", "H100.", ".spot", "H100.soon", "H100 .spot", "\ufffd"])
 def test_a_key_that_is_no_machines_id_is_a_dead_letter(job: MachineJob, key: str) -> None:
     flink = Flink()
     function = KeyedMachine(job, codecs.offline)
     function.open(flink)
     flink.key = key
-    value = CODEC.encoder(job.log)(command("tick"))
+    value = CODEC.encoder(job.log)(command("tick"))  # any kind: the key is looked at first
     ((topic, _, letter),) = read(function.process_element(Row(key, value, NOW_MS, 3, 4), flink))
     assert topic == names.DEAD_LETTERS
     assert "the key must be" in letter["reason"]
     assert flink.rows.get(key, {}) == {}
+
+
+def test_a_nodes_health_goes_to_its_accounts_log() -> None:
+    flink = Flink()
+    function = KeyedMachine(node_health.JOB, codecs.offline)
+    function.open(flink)
+    flink.key = NODE
+    encode = CODEC.encoder(names.NODES_COMMANDS)
+    node = {"node_id": NODE, "gpu_type": "H100", "region": "us-west-2", "gpu_count": 1}
+    reading = {"gpu_index": 0, "status": "offline", "temperature": 40.0, "measured_at_ms": NOW_MS}
+    owned = {**command("register_node", node), "account_id": ALICE}
+    told = {**command("gpu_status", reading), "source": "gpu:0", "source_seq": NOW_MS}
+    made = [
+        out
+        for record in (owned, told, told)
+        for out in read(function.process_element(Row(NODE, encode(record), NOW_MS, 0, 0), flink))
+    ]
+    ((topic, key, sent),) = made
+    assert (topic, key) == (names.ACCOUNTS_COMMANDS, ALICE)
+    assert sent["set_node_health"] == {"node_id": NODE, "health": "offline"}
 
 
 def test_a_very_long_record_gives_a_letter_that_fits(shell: Shell) -> None:

@@ -369,7 +369,13 @@ def test_a_stop_with_savepoint_and_a_submit_go_on_where_they_were(wire: Wire, pa
     in_between = pair.bids("b", 2, 2_000_000)
     run_jobs(wire.settings, "submit")
     jobs = wire.cluster.jobs()
-    assert {job.title.split(":")[0] for job in jobs} == {"admission", "matching", "spot pricing"}
+    assert {job.title.split(":")[0] for job in jobs} == {
+        "admission",
+        "matching",
+        "node_health",
+        "spot pricing",
+        "telemetry_rollup",
+    }
     for job in jobs:
         url = f"{wire.cluster.url}/jobs/{job.job_id}/checkpoints"
         assert httpx.get(url).json()["counts"]["restored"] == 1
@@ -410,3 +416,67 @@ def test_a_consumer_ends_soon_when_told_to(wire: Wire, name: str) -> None:
     assert process.poll() is None
     os.kill(process.pid, signal.SIGTERM)
     assert process.wait(timeout=30) == 0
+
+
+# Health
+
+
+def reading(node_id: str, at_ms: int, status: str = "healthy") -> Found:
+    return {
+        "node_id": node_id,
+        "cluster_id": "c",
+        "provider_id": "p",
+        "region": "us-east-1",
+        "gpu_type": "G2",
+        "gpu_index": 0,
+        "timestamp": at_ms,
+        "status": status,
+        "gpu_utilization": 0.5,
+        "memory_utilization": 0.5,
+        "temperature": 50.0,
+        "power_draw": 200.0,
+    }
+
+
+def test_k4_a_node_silent_or_offline_is_out_of_the_book_and_back_after_recovery(
+    wire: Wire,
+) -> None:
+    pair, node_id, other = Pair(wire), str(uuid4()), str(uuid4())
+    gpus = {"gpu_type": pair.book.split(".")[0], "region": "eu-central-1", "gpu_count": 4}
+    pricing = {"base_price_micros": 0, "surge_enabled": False, "relist": True}
+    pair.account(
+        pair.seller,
+        command("register_node", {"node_id": node_id, **gpus}),
+        command("set_node_pricing", {"node_id": node_id, **pricing}),
+    )
+    order_id = pair.asks("health", 4, 2_000_000, region="eu-central-1")
+    assert wire.until_facts("orders.created", order_id=order_id)
+
+    def says(seconds_ago: float, status: str = "healthy", who: str = node_id) -> None:
+        at_ms = time.time_ns() // 1_000_000 - round(1000 * seconds_ago)
+        wire.send(names.TELEMETRY_GPU, who, reading(who, at_ms, status))
+
+    says(150)
+    time.sleep(1)  # it is read before the next one makes it late
+
+    def gone() -> list[Found]:
+        says(0, who=other)  # others' readings move the time by which a node is silent
+        return wire.facts("orders.cancelled", order_id=order_id)
+
+    (closed,) = until(gone)
+    assert (closed["reason"], closed["remaining"]) == ("capacity_lost", 4)
+    healths = [fact["health"] for fact in wire.facts("inventory.events", node_id=node_id)]
+    assert healths[-1] == "offline"
+
+    says(0)
+    asks = until(lambda: anew(wire, pair.seller, order_id))
+    assert [(ask["quantity"], ask["price_micros"]) for ask in asks] == [(4, 2_000_000)]
+
+    says(-1, "offline")
+    assert wire.until_facts("orders.cancelled", order_id=asks[0]["order_id"])
+
+
+def anew(wire: Wire, seller: str, before: str) -> list[Found]:
+    """The asks that a seller has placed beside this one."""
+    created = wire.facts("orders.created", account_id=seller)
+    return [fact for fact in created if fact["order_id"] != before]

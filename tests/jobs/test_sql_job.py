@@ -7,15 +7,15 @@ from jobs.saved_state import ACCEPTABLE
 from schemas import names
 
 JOB = telemetry_rollup.JOB
-WRITTEN = {names.TELEMETRY_ROLLUPS, names.TELEMETRY_LATE}
+WRITTEN = {names.NODES_COMMANDS, names.TELEMETRY_LATE, names.TELEMETRY_ROLLUPS}
 
 
 def test_its_statements_name_the_topics_that_the_contract_gives_it() -> None:
     text = "\n".join(JOB.tables("kafka:1", "http://registry", "group"))
     assert set(JOB.outputs) == WRITTEN
     assert all(f"'topic' = '{topic}'" in text for topic in (JOB.log, *WRITTEN))
-    assert text.count("'properties.bootstrap.servers' = 'kafka:1'") == 3
-    assert text.count("'value.avro-confluent.url' = 'http://registry'") == 3
+    assert text.count("'properties.bootstrap.servers' = 'kafka:1'") == 4
+    assert text.count("'value.avro-confluent.url' = 'http://registry'") == 4
     assert text.count("'properties.group.id' = 'group'") == 1
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from schemas.names import BOOKS_COMMANDS
 from udfs.account import Account
 from udfs.admission import MACHINE
 from udfs.inventory import LOST, USABLE, Node
@@ -139,7 +140,12 @@ def codes(step: Step) -> list[str]:
 
 def handed(step: Step) -> list[tuple[str, Any]]:
     """Kind and body of what a step handed to books."""
-    return [(out.record["kind"], out.record[out.record["kind"]]) for out in step.commands]
+    return [(out.record["kind"], out.record[out.record["kind"]]) for out in to_books(step)]
+
+
+def to_books(step: Step) -> list[Outgoing]:
+    """What a step handed to books; the rest are copies for the machines of nodes."""
+    return [out for out in step.commands if out.topic == BOOKS_COMMANDS]
 
 
 def store(rows: dict[str, str], step: Step) -> None:
@@ -160,9 +166,14 @@ def canonical(step: Step) -> str:
 
 def reloaded(account: Account, rows: Mapping[str, str], seed: int) -> Account:
     """The account from its rows alone, in some other order."""
+    return MACHINE.load(account.account_id, reloaded_rows(rows, seed))
+
+
+def reloaded_rows(rows: Mapping[str, str], seed: int) -> list[tuple[str, str]]:
+    """A state's rows in some other order."""
     shuffled = list(rows.items())
     random.Random(seed).shuffle(shuffled)
-    return MACHINE.load(account.account_id, shuffled)
+    return shuffled
 
 
 def state(account: Account) -> dict[str, Any]:

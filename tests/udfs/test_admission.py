@@ -24,9 +24,11 @@ from tests.udfs.account_builders import (
     only_fact,
     order,
     state,
+    to_books,
 )
 from udfs.admission import MACHINE
 from udfs.ids import event_id
+from udfs.machine import Step
 from udfs.money import cost_micros
 
 
@@ -41,7 +43,7 @@ def desk() -> Desk:
 
 def numbers(steps: list[Any]) -> list[int]:
     facts = [fact.record["account_seq"] for step in steps for fact in step.facts]
-    commands = [out.record["source_seq"] for step in steps for out in step.commands]
+    commands = [out.record["source_seq"] for step in steps for out in to_books(step)]
     return sorted(facts + commands)
 
 
@@ -450,7 +452,7 @@ def test_k4_free_gpus_go_at_once_held_ones_are_withdrawn(
         ("withdraw", {"order_id": "p", "quantity": 2}),
     ]
     assert desk.slots("a") == ["held:p"] * 2 + ["held:o"] * 3 + [idle] * 3
-    assert {out.record["command_id"] for out in step.commands} == {
+    assert {out.record["command_id"] for out in to_books(step)} == {
         only_fact(step).record["command_id"]
     }
     assert desk.available() == 8
@@ -623,6 +625,116 @@ def with_defaults(record: Any) -> dict[str, Any]:
     kind = record.get("kind", "")
     name = "".join(word.title() for word in kind.split("_"))
     return {**record, **({kind: {**DEFAULTS[name], **record[kind]}} if kind else {})}
+
+
+# K4: listed anew
+
+RELIST = {"node_id": "a", "base_price_micros": 0, "surge_enabled": False, "relist": True}
+
+
+def set_health(desk: Desk, health: str, node_id: str = "a") -> Step:
+    return desk.send("set_node_health", {"node_id": node_id, "health": health})
+
+
+def lose(desk: Desk, order_id: str, gpus: int) -> None:
+    """Node a goes offline, and the book withdraws the whole ask that it backs."""
+    set_health(desk, "offline")
+    fact = {"order_id": order_id, "reason": "capacity_lost", "remaining": gpus}
+    desk.told("order_closed", "withdraw", **fact)
+
+
+def anew(step: Step) -> list[dict[str, Any]]:
+    return [body for kind, body in handed(step) if kind == "place_order"]
+
+
+def test_k4_what_health_withdrew_is_listed_anew_if_the_owner_asked(desk: Desk) -> None:
+    desk.send("set_node_pricing", RELIST)
+    desk.ask("o", 3, price_micros=1_700_000, min_fill=2, min_duration_seconds=60)
+    lose(desk, "o", 3)
+    (listed,) = anew(set_health(desk, "healthy"))
+    assert listed.pop("order_id") != "o"
+    assert listed == {
+        "side": "ask",
+        "book_id": BOOK,
+        "region": US,
+        "quantity": 3,
+        "price_micros": 1_700_000,
+        "duration_seconds": HOUR_S,
+        "min_fill": 2,
+        "min_duration_seconds": 60,
+    }
+    assert desk.available() == 13
+
+
+def test_k4_nothing_is_listed_anew_unless_the_owner_asked(desk: Desk) -> None:
+    desk.ask("o", 3)
+    lose(desk, "o", 3)
+    assert not anew(set_health(desk, "healthy"))
+    assert desk.available() == 16
+
+
+@pytest.mark.parametrize("health", ["degraded", "unknown"])
+def test_k4_nothing_is_listed_anew_before_the_node_is_healthy(desk: Desk, health: str) -> None:
+    desk.send("set_node_pricing", RELIST)
+    desk.ask("o", 3)
+    lose(desk, "o", 3)
+    assert not anew(set_health(desk, health))
+    assert len(anew(set_health(desk, "healthy"))) == 1
+    assert not anew(set_health(desk, "offline"))
+
+
+def test_k4_a_recovery_before_the_books_word_lists_anew_with_that_word(desk: Desk) -> None:
+    desk.send("set_node_pricing", RELIST)
+    desk.ask("o", 3)
+    set_health(desk, "offline")
+    assert not anew(set_health(desk, "healthy"))
+    fact = {"order_id": "o", "reason": "capacity_lost", "remaining": 3}
+    step = desk.told("order_closed", "withdraw", **fact)
+    assert [body["quantity"] for body in anew(step)] == [3]
+
+
+def test_k4_what_was_sold_or_lies_elsewhere_is_not_listed_anew(desk: Desk) -> None:
+    desk.send("set_node_pricing", RELIST)
+    desk.ask("o", 12)
+    set_health(desk, "offline")
+    desk.sold("o", 6, "crossed")
+    desk.told("order_closed", "withdraw", order_id="o", reason="capacity_lost", remaining=6)
+    assert [body["quantity"] for body in anew(set_health(desk, "healthy"))] == [6]
+
+
+def test_k4_what_maintenance_withdrew_is_not_listed_anew(desk: Desk) -> None:
+    desk.send("set_node_pricing", RELIST)
+    desk.ask("o", 3)
+    desk.send("set_node_maintenance", {"node_id": "a", "maintenance": True})
+    desk.told("order_closed", "withdraw", order_id="o", reason="capacity_lost", remaining=3)
+    assert not anew(desk.send("set_node_maintenance", {"node_id": "a", "maintenance": False}))
+
+
+def test_k4_who_changes_their_mind_is_not_listed_anew(desk: Desk) -> None:
+    desk.send("set_node_pricing", RELIST)
+    desk.ask("o", 3)
+    lose(desk, "o", 3)
+    desk.send("set_node_pricing", {**RELIST, "relist": False})
+    desk.send("set_node_pricing", RELIST)
+    assert not anew(set_health(desk, "healthy"))
+
+
+def test_k4_listing_anew_asks_leave_like_any_ask(desk: Desk) -> None:
+    desk.send("set_node_pricing", RELIST)
+    desk.ask("o", 3)
+    lose(desk, "o", 3)
+    desk.send("set_account", {"provider": True, "verified": True, "suspended": True})
+    assert codes(set_health(desk, "healthy")) == ["ACCOUNT_SUSPENDED"]
+
+
+def test_k4_a_nodes_own_machine_learns_whose_it_is() -> None:
+    desk = Desk()
+    added = only_command(desk.add_node("a"))
+    assert (added.topic, added.key) == ("nodes.commands", "a")
+    assert (added.record["kind"], added.record["account_id"]) == ("register_node", SELLER)
+    assert (added.record["source"], added.record["source_seq"]) == ("registry", 2)
+    removed = only_command(desk.register("remove_node", node_id="a"))
+    assert (removed.record["kind"], removed.record["source_seq"]) == ("remove_node", 3)
 
 
 # K5: copies

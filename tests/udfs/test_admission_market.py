@@ -12,6 +12,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from schemas.names import NODES_COMMANDS
 from tests.udfs.account_builders import (
     BOOK,
     BUYER,
@@ -25,6 +26,7 @@ from tests.udfs.account_builders import (
     order,
     reloaded,
     store,
+    to_books,
 )
 from udfs import admission, matching
 from udfs.machine import Command, Step
@@ -66,7 +68,7 @@ class Seat:
         assert canonical(step) == canonical(admission.MACHINE.apply(self.twin, command, at_ms))
         store(self.rows, step)
         self.numbers += [fact.record["account_seq"] for fact in step.facts]
-        self.numbers += [outgoing.record["source_seq"] for outgoing in step.commands]
+        self.numbers += [outgoing.record["source_seq"] for outgoing in to_books(step)]
         self.wake_at_ms = step.wake_at_ms
         return step
 
@@ -118,6 +120,8 @@ class Market:
             if fact.kind == "order_matched":
                 self.trades[fact.record["trade_id"]] = dict(fact.record)
         for outgoing in step.commands:
+            if outgoing.topic == NODES_COMMANDS:
+                continue
             self.logs[outgoing.key].ahead.append(outgoing.record)
 
     def drain(self) -> None:
@@ -147,6 +151,8 @@ node_changes = st.sampled_from(
         ("set_node_health", {"health": "offline"}),
         ("set_node_health", {"health": "healthy"}),
         ("set_node_health", {"health": "degraded"}),
+        ("set_node_pricing", {"base_price_micros": 0, "surge_enabled": False, "relist": True}),
+        ("set_node_pricing", {"base_price_micros": 0, "surge_enabled": False, "relist": False}),
         ("set_node_maintenance", {"maintenance": True}),
         ("set_node_maintenance", {"maintenance": False}),
         ("remove_node", {}),

@@ -1,0 +1,7 @@
+"""The health job: each node's machine over `nodes.commands`. Wiring only."""
+
+from jobs.keyed_machine import MachineJob
+from schemas.names import NODES_COMMANDS
+from udfs.node_health import MACHINE
+
+JOB = MachineJob("node_health", MACHINE, NODES_COMMANDS, "node_health: nodes.commands → nodes")
