@@ -33,7 +33,11 @@ def test_a_trade_moves_the_spot_price_that_everybody_is_told(run: Run, market: S
     order = ("MI300X", "--product", "spot", "-d", "24h", "-r", "us-east-1")
     run("order", "place", "ask", *order, "-n", "4", "-p", "1.90")
     bid = run("order", "place", "bid", *order, "-n", "2", "-p", "2.10")
-    assert (bid["status"], bid["avg_price"]) == ("filled", "2.000000")
+
+    def is_filled() -> bool:
+        return bool(run("order", "show", bid["id"])["avg_price"] == "2.000000")
+
+    assert eventually(is_filled, "the trade", SECONDS)
 
     # 2 of 8 are allocated: 2 x (1 + 2/16)
     assert eventually(lambda: priced_at("2.2500"), "the risen price", SECONDS)
