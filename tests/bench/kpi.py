@@ -197,9 +197,8 @@ def main() -> None:
             f"{wanted.trades:,} trades and {wanted.rows:,} readings were put in and aggregated in"
         )
         time.sleep(SETTLE_SECONDS)
-        print(
-            f"{time.perf_counter() - began:.0f} s, rest included; memory at its greatest {memory_mb():,} MB\n"
-        )
+        print(f"{time.perf_counter() - began:.0f} s, rest included;", end=" ")
+        print(f"memory at its greatest {memory_mb():,} MB\n")
         http = httpx.AsyncClient(
             transport=httpx.MockTransport(engine.answer), base_url="http://clickhouse"
         )
