@@ -30,7 +30,8 @@ from jobs.windowed_job import WindowedJob
 
 SUPPORTED: Final = "2.3."
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
-RECORD = Types.TUPLE(
+RECORD = Types.ROW_NAMED(
+    ["key", "value", "at_ms", "log_partition", "log_offset"],
     [Types.STRING(), BYTES, Types.LONG(), Types.INT(), Types.LONG()],
 )
 """The key goes with its record: to ask Flink for it is one more call into the JVM."""

@@ -20,7 +20,7 @@ from jobs import codecs, kafka, projection, rows
 from jobs import contract as servers
 from jobs.projection import Fact, Store
 from jobs.refused import Refused
-from schemas import contract
+from schemas import contract, names
 from schemas.codec import Codec, UnreadableRecord
 from schemas.settings import Settings
 
@@ -146,8 +146,8 @@ def _records(settings: Settings, topic: str) -> Iterator[Message]:
         yield from kafka.read_since(reader, topic, 0)
 
 
-def _stores(settings: Settings) -> tuple[tuple[Store, Store], ...]:
-    """Both stores of facts, both of readings."""
+def _stores(settings: Settings) -> tuple[tuple[Store, ...], ...]:
+    """Both stores of facts, both of readings, the one of rollups."""
     clickhouse, redis_url = lambda: servers.clickhouse(settings), settings.text("REDIS_URL")
     client = redis.Redis.from_url(redis_url, decode_responses=True)
     return (
@@ -156,4 +156,5 @@ def _stores(settings: Settings) -> tuple[tuple[Store, Store], ...]:
             projection.ClickHouseReadings(clickhouse, projection.READINGS),
             projection.RedisReadings(client),
         ),
+        (projection.ClickHouseReadings(clickhouse, (names.TELEMETRY_ROLLUPS,)),),
     )

@@ -44,7 +44,7 @@ def commands(count: int) -> Iterator[Row]:
         place, account = ((ask, ALICE), (bid, BOB))[number % 2]
         price = 1_000_000 + 100 * random.randrange(-200, 200)
         value = encode(place(account, str(number), random.randrange(1, 9), price))
-        yield Row(BOOK, (BOOK, value, 1_000 + number, 0, number))
+        yield Row(BOOK, Row(BOOK, value, 1_000 + number, 0, number))
 
 
 def seconds(count: int) -> float:
