@@ -311,7 +311,7 @@ async def test_a_query_that_takes_too_long_is_told_as_unavailable(market, monkey
     async with open_ports(market) as ports:
         started = time.monotonic()
         with pytest.raises(Unavailable, match="clickhouse"):
-            await ports.history._rows("SELECT sum(number) AS n FROM numbers(1000000000000)", {})
+            await ports.history.rows("SELECT sum(number) AS n FROM numbers(1000000000000)", {})
         with pytest.raises(Unavailable, match="postgres"):
             await ports.keys._row("SELECT pg_sleep(30)")
         assert time.monotonic() - started < 5

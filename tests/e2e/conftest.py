@@ -1,5 +1,6 @@
 """What user stories share: the command line on a running market, and capacity to buy."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,8 +20,8 @@ def region() -> str:
 
 
 @pytest.fixture
-def listed_ask(run: Run, region: str) -> dict[str, Any]:
-    """An ask of the demo provider for 4 of the 8 GPUs of a new node."""
+def listed_ask(run: Run, region: str) -> Iterator[dict[str, Any]]:
+    """An ask of the demo provider for 4 of the 8 GPUs of a new node, gone when the story is told."""
     provider_id = run("provider", "show")["id"]
     run("provider", "verify", provider_id)
     cluster = run("cluster", "create", "story", "--region", region)["cluster_id"]
@@ -33,4 +34,6 @@ def listed_ask(run: Run, region: str) -> dict[str, Any]:
         *("--duration", "7d", "--region", region),
     )
     assert ask["book_seq"] is not None
-    return ask
+    yield ask
+    if run("order", "show", ask["id"], "--as", "provider")["status"] in ("pending", "partial"):
+        run("order", "cancel", ask["id"], "--as", "provider")

@@ -14,6 +14,7 @@ import pytest
 
 import stack
 from jobs import rows
+from jobs.deployment import JOBS
 from schemas import contract, names, readings
 from schemas.contract import Topic
 from tests.builders import command
@@ -25,6 +26,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 LETTERS: Final = {
     "admission": {"admission"},
     "matching": {"matching"},
+    "node_health": {"node_health"},
     "projection": {"projection-clickhouse", "projection-redis"},
     "spot_pricing": {"spot_pricing"},
     # These pass over what another reader of the topic sets aside.
@@ -206,7 +208,7 @@ def test_poison_is_set_aside_with_its_place_and_nobody_is_harmed(
     assert all(told.values())
     assert until(neighbours.is_seen)
     assert (wire.restarts(), processes(wire)) == before
-    assert len(before[0]) == 3
+    assert len(before[0]) == len(JOBS)
 
 
 def test_an_unknown_schema_waits_for_a_registry_that_is_away(wire: Wire, pair: Pair) -> None:

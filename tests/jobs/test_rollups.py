@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import chdb.session
 import pytest
@@ -40,8 +41,6 @@ LOGS = {
 
 def flink_on_files(folder: Path) -> Any:
     """Flink in this process, with the job's tables on files."""
-    os.environ.setdefault("JAVA_HOME", str(java.HOME))
-    os.environ.setdefault("JVM_ARGS", " ".join(java.SMALL))
     from pyflink.common import Configuration
     from pyflink.datastream import StreamExecutionEnvironment
     from pyflink.table import StreamTableEnvironment
@@ -54,7 +53,9 @@ def flink_on_files(folder: Path) -> Any:
         "pipeline.auto-watermark-interval": "0 ms",
     }.items():
         configuration.set_string(key, value)
-    environment = StreamExecutionEnvironment.get_execution_environment(configuration)
+    for_java = {"JAVA_HOME": str(java.HOME), "JVM_ARGS": " ".join(java.SMALL)}
+    with patch.dict(os.environ, for_java):  # other tests start servers with this environment
+        environment = StreamExecutionEnvironment.get_execution_environment(configuration)
     tables = StreamTableEnvironment.create(environment)
     for name, columns, kind in (
         (rollup_sql.READINGS, rollup_sql.readings_columns(""), "csv"),
