@@ -21,7 +21,7 @@ def region() -> str:
 
 @pytest.fixture
 def listed_ask(run: Run, region: str) -> Iterator[dict[str, Any]]:
-    """An ask of the demo provider for 4 of the 8 GPUs of a new node, gone when the story is told."""
+    """An ask of the demo provider for 4 of 8 GPUs of a new node, gone when the story is told."""
     provider_id = run("provider", "show")["id"]
     run("provider", "verify", provider_id)
     cluster = run("cluster", "create", "story", "--region", region)["cluster_id"]
