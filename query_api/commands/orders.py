@@ -26,7 +26,7 @@ GTC_MS = 30 * GTD_MS
 MAX_WAIT_SECONDS = 5.0
 ANSWER_SECONDS = 2.0
 """How long a cancel or amend waits for the market's word."""
-REFUSAL_SECONDS = 0.5
+REFUSAL_SECONDS = 2.0
 """How long the refusal of a reused key may take, when a view tells another order under it."""
 MAX_IN_FLIGHT = 500
 """Commands of one account on their way into the log; beyond that it is told to slow down."""

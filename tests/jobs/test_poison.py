@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -46,6 +47,10 @@ READ: Final = [
 """Snapshots are read at the start alone; tests/jobs/test_snapshots.py has their poison. Bytes on
 telemetry.gpu stop the rollup job, which decodes in the JVM (docs/decisions/0015)."""
 EXAMPLES: Final = Path(contract.__file__).parent / "examples"
+NODE_COMMANDS: Final = {
+    kind: json.loads((EXAMPLES / f"nodes.commands.{kind}.json").read_text())["record"]
+    for kind in ("register_node", "gpu_status")
+}
 COMMANDS: Final = (names.ACCOUNTS_COMMANDS, names.BOOKS_COMMANDS)
 BOOK: Final = "POISON.spot"
 AWAY_SECONDS: Final = 8.0
@@ -95,6 +100,13 @@ class Neighbours:
     is_seen: Callable[[], bool]
 
 
+def beside(wire: Wire, pair: Pair, topic: str) -> Neighbours:
+    """Whoever shares the topic."""
+    if topic in COMMANDS:
+        return place_orders(wire, pair, topic)
+    return signal_health(wire, pair) if topic == names.NODES_COMMANDS else tell_facts(wire, topic)
+
+
 def place_orders(wire: Wire, pair: Pair, topic: str) -> Neighbours:
     """Orders of the pair: their commands go through both command topics."""
     sent: list[str] = []
@@ -132,6 +144,30 @@ def tell_facts(wire: Wire, topic: str) -> Neighbours:
         )
 
     return Neighbours(BOOK, send, is_seen)
+
+
+def signal_health(wire: Wire, pair: Pair) -> Neighbours:
+    """Signals of one node's health, each of which its owner's account is told of."""
+    node, status = str(uuid4()), cycle(["degraded", "healthy"])
+    sent: list[str] = []
+    registered = command("register_node", account_id=pair.seller, source="registry", source_seq=1)
+    body = {**NODE_COMMANDS["register_node"]["register_node"], "node_id": node, "gpu_count": 8}
+
+    def send() -> None:
+        if not sent:
+            wire.send(names.NODES_COMMANDS, node, {**registered, "register_node": body})
+        sent.append(next(status))
+        at_ms = time.time_ns() // 1_000_000
+        signal = {**NODE_COMMANDS["gpu_status"], "source_seq": at_ms}
+        told = {**signal["gpu_status"], "status": sent[-1], "measured_at_ms": at_ms}
+        wire.send(names.NODES_COMMANDS, node, {**signal, "gpu_status": told})
+
+    def is_seen() -> bool:
+        told = wire.facts(names.ACCOUNTS_COMMANDS, kind="set_node_health")
+        bodies = [each["set_node_health"] for each in told]
+        return [body["health"] for body in bodies if body["node_id"] == node] == sent
+
+    return Neighbours(node, send, is_seen)
 
 
 FRESH: Final = {
@@ -187,8 +223,7 @@ def test_poison_is_set_aside_with_its_place_and_nobody_is_harmed(
     wire: Wire, pair: Pair, topic: Topic
 ) -> None:
     assert readers(topic), f"nobody sets poison of {topic.name} aside"
-    make = tell_facts if topic.name not in COMMANDS else None
-    neighbours = make(wire, topic.name) if make else place_orders(wire, pair, topic.name)
+    neighbours = beside(wire, pair, topic.name)
     before = wire.restarts(), processes(wire)
     neighbours.send()
     bad = poison(wire, topic)
