@@ -71,6 +71,7 @@ def poison(wire: Wire, topic: Topic) -> dict[str, bytes | None]:
     field, value = {
         names.ACCOUNTS_COMMANDS: ("source_seq", -1),
         names.BOOKS_COMMANDS: ("source_seq", -1),
+        names.NODES_COMMANDS: ("source_seq", -1),
         names.TELEMETRY_NODE: ("timestamp", 2**62),
         names.TELEMETRY_LATE: ("timestamp", 2**62),
         names.TELEMETRY_ROLLUPS: ("window_start_ms", 2**62),
