@@ -4,4 +4,9 @@ from jobs.keyed_machine import MachineJob
 from schemas.names import ACCOUNTS_COMMANDS
 from udfs.admission import MACHINE
 
-JOB = MachineJob("admission", MACHINE, ACCOUNTS_COMMANDS, "admission: accounts.commands → accounts")
+JOB = MachineJob(
+    name="admission",
+    title="admission: accounts.commands → accounts",
+    machine=MACHINE,
+    log=ACCOUNTS_COMMANDS,
+)

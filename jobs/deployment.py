@@ -104,7 +104,7 @@ def _stop(cluster: Cluster, settings: Settings) -> None:
 
 def marks(job: MachineJob | SqlJob, settings: Settings) -> dict[int, tuple[int, int]]:
     """The first offset and the one after the last of each partition of a job's log."""
-    with closing(kafka.consumer(settings, environment.group(job))) as client:
+    with closing(kafka.consumer(settings, job.group)) as client:
         return kafka.watermarks(client, job.log)
 
 
@@ -139,7 +139,7 @@ def _hand_to_flink(
             return environment.submit_sql(job, cluster.url, bootstrap, registry, flink_settings)
         case MachineJob():
             function = KeyedMachine(job, codec)
-            return environment.submit(job, function, cluster.url, bootstrap, flink_settings)
+            return environment.submit_machine(job, function, cluster.url, bootstrap, flink_settings)
         case WindowedJob():
             keys = spot_pricing.GpuTypes(codec)
             prices = spot_pricing.SpotPricing(codec, settings.number("SPOT_PRICE_STEP_BPS"))

@@ -7,7 +7,7 @@ costs in Python; the log's coordinates and append time beside each record's raw 
 many topics; an explicit uid on every operator, so that saved state finds its place again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ from pyflink.table import StreamTableEnvironment
 from jobs.keyed_machine import KeyedMachine, MachineJob
 from jobs.refused import Refused
 from jobs.sql_job import SqlJob
+from jobs.streaming_job import StreamingJob
 from jobs.windowed_job import WindowedJob
 
 SUPPORTED: Final = "2.3."
@@ -39,14 +40,13 @@ KEYED = Types.ROW_NAMED(["record_key", "record"], [Types.STRING(), RECORD])
 OUTPUTS = Types.LIST(Types.OBJECT_ARRAY(BYTES))
 """Topic, key and value of each record that one record makes. An array for each: of a list of tuples
 the bridge would make one tuple over and over, so that all were the last."""
-_JAVA = "org.apache.flink"
 
 
 class UnsupportedFlink(Refused):
     """The installed apache-flink is not the one that this module was written for."""
 
 
-def submit(
+def submit_machine(
     job: MachineJob, function: KeyedMachine, flink_url: str, kafka: str, settings: dict[str, str]
 ) -> str:
     """Submit a machine job and return Flink's id of it.
@@ -61,18 +61,19 @@ def submit(
     Raises:
         UnsupportedFlink: another version of apache-flink is installed.
     """
-    _check_version()
-    environment = _remote(flink_url, settings)
-    tables = StreamTableEnvironment.create(environment)
-    outputs = (
-        _keyed(_records(_log(tables, job, kafka)))
-        .process(function, output_type=OUTPUTS)
-        .name(f"{job.name} machine")
-        .uid(f"{job.name}/machine")
-    )
-    _attach_sink(tables, outputs, job, kafka)
-    _name_operators(environment, job)
-    return str(environment.execute_async(job.title).get_job_id())
+
+    def build(tables: StreamTableEnvironment) -> None:
+        # The log is one topic; a record without a key gets an empty one.
+        records = _records(tables, job, kafka, key="COALESCE(record_key, '')")
+        outputs = (
+            _keyed(records)
+            .process(function, output_type=OUTPUTS)
+            .name(f"{job.name} machine")
+            .uid(f"{job.name}/machine")
+        )
+        _attach_sink(tables, outputs, job, kafka)
+
+    return _submit(job, job.log, flink_url, settings, build)
 
 
 def submit_sql(
@@ -90,17 +91,16 @@ def submit_sql(
     Raises:
         UnsupportedFlink: another version of apache-flink is installed.
     """
-    _check_version()
-    environment = _remote(flink_url, settings)
-    tables = StreamTableEnvironment.create(environment)
-    for statement in job.tables(kafka, registry, group(job)):
-        tables.execute_sql(statement)
-    statements = tables.create_statement_set()
-    for insert in job.inserts:
-        statements.add_insert_sql(insert)
-    statements.attach_as_datastream()
-    _name_operators(environment, job)
-    return str(environment.execute_async(job.title).get_job_id())
+
+    def build(tables: StreamTableEnvironment) -> None:
+        for statement in job.tables(kafka, registry, job.group):
+            tables.execute_sql(statement)
+        statements = tables.create_statement_set()
+        for insert in job.inserts:
+            statements.add_insert_sql(insert)
+        statements.attach_as_datastream()
+
+    return _submit(job, job.log, flink_url, settings, build)
 
 
 def submit_windowed(
@@ -124,12 +124,26 @@ def submit_windowed(
     Raises:
         UnsupportedFlink: another version of apache-flink is installed.
     """
+
+    def build(tables: StreamTableEnvironment) -> None:
+        records = _records(tables, job, kafka, key="topic", wanted=job.wanted)
+        _attach_sink(tables, windowed(records, job, keys, function), job, kafka)
+
+    return _submit(job, f"{job.name} inputs", flink_url, settings, build)
+
+
+def _submit(
+    job: StreamingJob,
+    source: str,
+    flink_url: str,
+    settings: dict[str, str],
+    build: Callable[[StreamTableEnvironment], None],
+) -> str:
+    """Submit what `build` puts together; `source` is its source's name for people."""
     _check_version()
     environment = _remote(flink_url, settings)
-    tables = StreamTableEnvironment.create(environment)
-    outputs = windowed(_records(_topics(tables, job, kafka)), job, keys, function)
-    _attach_sink(tables, outputs, job, kafka)
-    _name_operators(environment, job)
+    build(StreamTableEnvironment.create(environment))
+    _name_operators(environment, job.name, source)
     return str(environment.execute_async(job.title).get_job_id())
 
 
@@ -169,43 +183,25 @@ def _remote(flink_url: str, settings: dict[str, str]) -> StreamExecutionEnvironm
     return StreamExecutionEnvironment(remote)
 
 
-def _log(tables: StreamTableEnvironment, job: MachineJob, kafka: str) -> Any:
-    """The job's log as a table of key and record; a record without a key gets an empty one."""
+def _records(
+    tables: StreamTableEnvironment,
+    job: MachineJob | WindowedJob,
+    kafka: str,
+    *,
+    key: str,
+    wanted: str = "TRUE",
+) -> DataStream:
+    """The raw records of the job's topics, each behind its key.
+
+    Args:
+        tables: the job's tables.
+        job: whose topics to read.
+        kafka: Kafka's bootstrap servers.
+        key: the key, as SQL over `topic` and `record_key`.
+        wanted: which records to read, as SQL over the same.
+    """
     tables.execute_sql(f"""
         CREATE TEMPORARY TABLE log (
-            record_key STRING,
-            record_value BYTES,
-            append_time TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
-            log_partition INT METADATA FROM 'partition' VIRTUAL,
-            log_offset BIGINT METADATA FROM 'offset' VIRTUAL
-        ) WITH (
-            'connector' = 'kafka',
-            'topic' = '{job.log}',
-            'properties.bootstrap.servers' = '{kafka}',
-            'properties.group.id' = '{group(job)}',
-            'scan.startup.mode' = 'earliest-offset',
-            'key.format' = 'raw',
-            'key.fields' = 'record_key',
-            'value.format' = 'raw',
-            'value.fields-include' = 'EXCEPT_KEY'
-        )""")
-    return tables.sql_query("""
-        SELECT
-            COALESCE(record_key, '') AS record_key,
-            ROW(
-                COALESCE(record_key, ''),
-                record_value,
-                EXTRACT(EPOCH FROM append_time) * 1000 + EXTRACT(MILLISECOND FROM append_time),
-                log_partition,
-                log_offset
-            ) AS record
-        FROM log""")
-
-
-def _topics(tables: StreamTableEnvironment, job: WindowedJob, kafka: str) -> Any:
-    """The records of all topics that the job wants, as a table of topic and record."""
-    tables.execute_sql(f"""
-        CREATE TEMPORARY TABLE topics (
             topic STRING METADATA VIRTUAL,
             record_key STRING,
             record_value BYTES,
@@ -216,34 +212,25 @@ def _topics(tables: StreamTableEnvironment, job: WindowedJob, kafka: str) -> Any
             'connector' = 'kafka',
             'topic' = '{";".join(job.inputs)}',
             'properties.bootstrap.servers' = '{kafka}',
-            'properties.group.id' = '{group(job)}',
+            'properties.group.id' = '{job.group}',
             'scan.startup.mode' = 'earliest-offset',
             'key.format' = 'raw',
             'key.fields' = 'record_key',
             'value.format' = 'raw',
             'value.fields-include' = 'EXCEPT_KEY'
         )""")
-    return tables.sql_query(f"""
+    table: Any = tables.sql_query(f"""
         SELECT
-            topic AS record_key,
+            {key},
             ROW(
-                topic,
+                {key},
                 record_value,
                 EXTRACT(EPOCH FROM append_time) * 1000 + EXTRACT(MILLISECOND FROM append_time),
                 log_partition,
                 log_offset
-            ) AS record
-        FROM topics
-        WHERE {job.wanted}""")
-
-
-def group(job: MachineJob | SqlJob | WindowedJob) -> str:
-    """The consumer group in which the job commits offsets, at each checkpoint."""
-    return f"gpubroker-{job.name}"
-
-
-def _records(table: Any) -> DataStream:
-    """The table's rows of key and record."""
+            )
+        FROM log
+        WHERE {wanted}""")
     row = KEYED.get_java_type_info()
     return DataStream(table._t_env._j_tenv.toAppendStream(table._j_table, row))
 
@@ -291,18 +278,15 @@ def _attach_sink(
     statements.attach_as_datastream()
 
 
-def _name_operators(
-    environment: StreamExecutionEnvironment, job: MachineJob | SqlJob | WindowedJob
-) -> None:
+def _name_operators(environment: StreamExecutionEnvironment, name: str, source: str) -> None:
     """Give source and sink names for people, and every operator a uid that never changes."""
-    source = f"{job.name} inputs" if isinstance(job, WindowedJob) else job.log
-    readable = {"SourceTransformation": source, "SinkTransformation": f"{job.name} outputs"}
+    readable = {"SourceTransformation": source, "SinkTransformation": f"{name} outputs"}
     for index, step in enumerate(_transformations(environment)):
         kind = step.getClass().getSimpleName()
         if kind in readable:
             step.setName(readable[kind])
         if kind != "PartitionTransformation" and step.getUid() is None:
-            step.setUid(f"{job.name}/{index}-{kind}")
+            step.setUid(f"{name}/{index}-{kind}")
 
 
 def _transformations(environment: StreamExecutionEnvironment) -> Iterator[Any]:

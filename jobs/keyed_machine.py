@@ -19,7 +19,8 @@ from pyflink.datastream.state import MapStateDescriptor
 from jobs import garbage
 from jobs.dead_letters import NOWHERE, dead_letter
 from jobs.journal import Journal
-from schemas import contract, names
+from jobs.streaming_job import StreamingJob
+from schemas import names
 from schemas.codec import Bodies, Codec, UnreadableRecord
 from udfs.machine import Machine, Step
 
@@ -35,35 +36,12 @@ CACHED_ROWS: Final = 1_500_000
 books, or of accounts. Evicting a machine costs only its next load."""
 
 
-@dataclass(frozen=True, slots=True)
-class MachineJob:
-    """What makes a job of a machine: its name, the machine, its one log."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineJob(StreamingJob):
+    """A job of a machine, which is its whole log and its code (market-rules.md B2)."""
 
-    name: str
     machine: Machine[Any]
     log: str
-    title: str
-    """As Flink's web page shows it."""
-
-    @property
-    def state_name(self) -> str:
-        """The name under which its state is saved."""
-        return self.name
-
-    @property
-    def accepts(self) -> tuple[str, ...]:
-        """Nothing may be amiss: a machine is its whole log and its code (market-rules.md B2)."""
-        return ()
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The topics that it reads: its one log."""
-        return (self.log,)
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """The topics that it writes, as topics.toml has them."""
-        return tuple(t.name for t in contract.topics().values() if self.name in t.writers)
 
 
 @dataclass(slots=True)

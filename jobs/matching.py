@@ -4,4 +4,9 @@ from jobs.keyed_machine import MachineJob
 from schemas.names import BOOKS_COMMANDS
 from udfs.matching import MACHINE
 
-JOB = MachineJob("matching", MACHINE, BOOKS_COMMANDS, "matching: books.commands → books")
+JOB = MachineJob(
+    name="matching",
+    title="matching: books.commands → books",
+    machine=MACHINE,
+    log=BOOKS_COMMANDS,
+)

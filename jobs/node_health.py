@@ -4,4 +4,9 @@ from jobs.keyed_machine import MachineJob
 from schemas.names import NODES_COMMANDS
 from udfs.node_health import MACHINE
 
-JOB = MachineJob("node_health", MACHINE, NODES_COMMANDS, "node_health: nodes.commands → nodes")
+JOB = MachineJob(
+    name="node_health",
+    title="node_health: nodes.commands → nodes",
+    machine=MACHINE,
+    log=NODES_COMMANDS,
+)

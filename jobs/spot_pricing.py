@@ -36,11 +36,11 @@ APPLIED_BY: Final[dict[str, Apply]] = {
 
 
 JOB: Final = WindowedJob(
-    "spot_pricing",
-    "spot pricing: orders.matched, inventory.events, telemetry.rollups → pricing",
+    name="spot_pricing",
+    title="spot pricing: orders.matched, inventory.events, telemetry.rollups → pricing",
     # The rollups of nodes are many. Their keys, and those of clusters, are ids; a market's is
     # gpu_type/region.
-    f"topic <> '{names.TELEMETRY_ROLLUPS}' OR record_key LIKE '%/%'",
+    wanted=f"topic <> '{names.TELEMETRY_ROLLUPS}' OR record_key LIKE '%/%'",
 )
 
 

@@ -5,21 +5,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from jobs.saved_state import ACCEPT_CODE, ACCEPT_LOG
-from schemas import contract
+from jobs.streaming_job import StreamingJob
 
 Tables = Callable[[str, str, str], Iterable[str]]
 """From Kafka's bootstrap servers, the registry's URL and the consumer group to the statements that
 make tables and views."""
 
 
-@dataclass(frozen=True, slots=True)
-class SqlJob:
-    """A job that is SQL alone: its name, its one log, and its statements."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlJob(StreamingJob):
+    """A job that is SQL alone: its one log, and its statements."""
 
-    name: str
     log: str
-    title: str
-    """As Flink's web page shows it."""
     tables: Tables
     inserts: tuple[str, ...]
     idle_seconds: int
@@ -39,16 +36,6 @@ class SqlJob:
     def accepts(self) -> tuple[str, ...]:
         """Other Python code, for it runs none; a log cut off, for it tells what it reads."""
         return ACCEPT_CODE, ACCEPT_LOG
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The topics that it reads: its one log."""
-        return (self.log,)
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """The topics that it writes, as topics.toml has them."""
-        return tuple(t.name for t in contract.topics().values() if self.name in t.writers)
 
     @property
     def flink_settings(self) -> dict[str, str]:

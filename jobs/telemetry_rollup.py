@@ -73,10 +73,10 @@ def _sink(topic: str, key: str) -> str:
 
 
 JOB = SqlJob(
-    "telemetry_rollup",
-    TELEMETRY_GPU,
-    "telemetry_rollup: telemetry.gpu → telemetry.rollups",
-    tables,
-    (*rollup_sql.inserts(), *health_signals.inserts()),
-    rollup_sql.IDLE_SECONDS,
+    name="telemetry_rollup",
+    title="telemetry_rollup: telemetry.gpu → telemetry.rollups",
+    log=TELEMETRY_GPU,
+    tables=tables,
+    inserts=(*rollup_sql.inserts(), *health_signals.inserts()),
+    idle_seconds=rollup_sql.IDLE_SECONDS,
 )

@@ -67,7 +67,12 @@ def apply(state: Counter, record: Mapping[str, Any], at_ms: int) -> Step:
     )
 
 
-JOB = MachineJob("matching", Machine("counter", Counter, load, apply), names.BOOKS_COMMANDS, "")
+JOB = MachineJob(
+    name="matching",
+    title="",
+    machine=Machine("counter", Counter, load, apply),
+    log=names.BOOKS_COMMANDS,
+)
 
 
 class MapState:
@@ -434,3 +439,10 @@ def test_the_timer_of_a_real_job_appends_a_tick_to_its_own_log(job: MachineJob) 
     ((topic, key, tick),) = read(function.on_timer(NOW_MS, flink))
     assert (topic, key, tick["kind"], tick["source"]) == (job.log, BOOK, "tick", names.TIMER)
     assert tick["source_seq"] == NOW_MS
+
+
+@pytest.mark.parametrize(
+    "job", [admission.JOB, matching.JOB, node_health.JOB], ids=lambda j: j.name
+)
+def test_b2_a_machine_reads_its_one_log_alone(job: MachineJob) -> None:
+    assert job.inputs == (job.log,)
