@@ -12,12 +12,12 @@ from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pyflink.common import Configuration, Types
+from pyflink.common import Configuration, TypeInformation, Types
 from pyflink.datastream import (
     DataStream,
+    FlatMapFunction,
     KeyedProcessFunction,
     KeyedStream,
-    MapFunction,
     StreamExecutionEnvironment,
 )
 from pyflink.java_gateway import get_gateway
@@ -36,7 +36,11 @@ RECORD = Types.ROW_NAMED(
     [Types.STRING(), BYTES, Types.LONG(), Types.INT(), Types.LONG()],
 )
 """The key goes with its record: to ask Flink for it is one more call into the JVM."""
+RECORDS = Types.OBJECT_ARRAY(RECORD)
 KEYED = Types.ROW_NAMED(["record_key", "record"], [Types.STRING(), RECORD])
+KEYED_BATCH = Types.ROW_NAMED(["batch_key", "records"], [Types.STRING(), RECORDS])
+BATCH_SECONDS: Final = 0.5
+"""For so long the records of a windowed job are gathered before they enter Python."""
 OUTPUTS = Types.LIST(Types.OBJECT_ARRAY(BYTES))
 """Topic, key and value of each record that one record makes. An array for each: of a list of tuples
 the bridge would make one tuple over and over, so that all were the last."""
@@ -64,9 +68,10 @@ def submit_machine(
 
     def build(tables: StreamTableEnvironment) -> None:
         # The log is one topic; a record without a key gets an empty one.
-        records = _records(tables, job, kafka, key="COALESCE(record_key, '')")
+        log = _records(tables, job, kafka, key="COALESCE(log_key, '')")
+        records = _stream(tables.sql_query(f"SELECT record_key, record FROM {log}"), KEYED)
         outputs = (
-            _keyed(records)
+            _keyed(records, RECORD)
             .process(function, output_type=OUTPUTS)
             .name(f"{job.name} machine")
             .uid(f"{job.name}/machine")
@@ -105,7 +110,7 @@ def submit_sql(
 
 def submit_windowed(
     job: WindowedJob,
-    keys: MapFunction,
+    keys: FlatMapFunction,
     function: KeyedProcessFunction,
     flink_url: str,
     kafka: str,
@@ -115,7 +120,7 @@ def submit_windowed(
 
     Args:
         job: what to run.
-        keys: puts the key before a record, in the place of its topic.
+        keys: divides a batch of records, behind the name of their topic, by their keys.
         function: the job's keyed function.
         flink_url: Flink's REST API.
         kafka: Kafka's bootstrap servers.
@@ -126,8 +131,9 @@ def submit_windowed(
     """
 
     def build(tables: StreamTableEnvironment) -> None:
-        records = _records(tables, job, kafka, key="topic", wanted=job.wanted)
-        _attach_sink(tables, windowed(records, job, keys, function), job, kafka)
+        log = _records(tables, job, kafka, key="topic", wanted=job.wanted)
+        batches = _stream(tables.sql_query(_batches(log)), KEYED_BATCH)
+        _attach_sink(tables, windowed(batches, job, keys, function), job, kafka)
 
     return _submit(job, f"{job.name} inputs", flink_url, settings, build)
 
@@ -148,12 +154,16 @@ def _submit(
 
 
 def windowed(
-    records: DataStream, job: WindowedJob, keys: MapFunction, function: KeyedProcessFunction
+    batches: DataStream, job: WindowedJob, keys: FlatMapFunction, function: KeyedProcessFunction
 ) -> DataStream:
     """What a job over several topics makes of their records."""
-    keyed = records.map(keys, output_type=KEYED).name(f"{job.name} keys").uid(f"{job.name}/keys")
+    keyed = (
+        batches.flat_map(keys, output_type=KEYED_BATCH)
+        .name(f"{job.name} keys")
+        .uid(f"{job.name}/keys")
+    )
     return (
-        _keyed(keyed)
+        _keyed(keyed, RECORDS)
         .process(function, output_type=OUTPUTS)
         .name(f"{job.name} windows")
         .uid(f"{job.name}/windows")
@@ -190,24 +200,25 @@ def _records(
     *,
     key: str,
     wanted: str = "TRUE",
-) -> DataStream:
-    """The raw records of the job's topics, each behind its key.
+) -> str:
+    """Make a view of the job's topics and return its name: `record_key`, `record`, `read_at`.
 
     Args:
         tables: the job's tables.
         job: whose topics to read.
         kafka: Kafka's bootstrap servers.
-        key: the key, as SQL over `topic` and `record_key`.
+        key: the key, as SQL over `topic` and `log_key`.
         wanted: which records to read, as SQL over the same.
     """
     tables.execute_sql(f"""
-        CREATE TEMPORARY TABLE log (
+        CREATE TEMPORARY TABLE topics (
             topic STRING METADATA VIRTUAL,
-            record_key STRING,
-            record_value BYTES,
+            log_key STRING,
+            log_value BYTES,
             append_time TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
             log_partition INT METADATA FROM 'partition' VIRTUAL,
-            log_offset BIGINT METADATA FROM 'offset' VIRTUAL
+            log_offset BIGINT METADATA FROM 'offset' VIRTUAL,
+            read_at AS PROCTIME()
         ) WITH (
             'connector' = 'kafka',
             'topic' = '{";".join(job.inputs)}',
@@ -215,31 +226,46 @@ def _records(
             'properties.group.id' = '{job.group}',
             'scan.startup.mode' = 'earliest-offset',
             'key.format' = 'raw',
-            'key.fields' = 'record_key',
+            'key.fields' = 'log_key',
             'value.format' = 'raw',
             'value.fields-include' = 'EXCEPT_KEY'
         )""")
-    table: Any = tables.sql_query(f"""
+    tables.execute_sql(f"""
+        CREATE TEMPORARY VIEW records AS
         SELECT
-            {key},
+            {key} AS record_key,
+            log_partition,
             ROW(
                 {key},
-                record_value,
+                log_value,
                 EXTRACT(EPOCH FROM append_time) * 1000 + EXTRACT(MILLISECOND FROM append_time),
                 log_partition,
                 log_offset
-            )
-        FROM log
+            ) AS record,
+            read_at
+        FROM topics
         WHERE {wanted}""")
-    row = KEYED.get_java_type_info()
-    return DataStream(table._t_env._j_tenv.toAppendStream(table._j_table, row))
+    return "records"
 
 
-def _keyed(records: DataStream) -> KeyedStream:
+def _batches(records: str) -> str:
+    """What came of each partition in a while, in its order."""
+    return f"""
+        SELECT record_key, ARRAY_AGG(record)
+        FROM TUMBLE(TABLE {records}, DESCRIPTOR(read_at), INTERVAL '{BATCH_SECONDS}' SECOND)
+        GROUP BY window_start, window_end, record_key, log_partition"""
+
+
+def _stream(table: Any, row: TypeInformation) -> DataStream:
+    """A table's rows as a stream; the public API would run Python for it."""
+    return DataStream(table._t_env._j_tenv.toAppendStream(table._j_table, row.get_java_type_info()))
+
+
+def _keyed(records: DataStream, without_key: TypeInformation) -> KeyedStream:
     """Records by their keys, taken in the JVM; PyFlink's own `key_by` runs Python."""
     selector = get_gateway().jvm.org.apache.flink.streaming.api.functions.python.KeyByKeySelector()
     key = Types.ROW([Types.STRING()]).get_java_type_info()
-    return KeyedStream(records._j_data_stream.keyBy(selector, key), RECORD, records)
+    return KeyedStream(records._j_data_stream.keyBy(selector, key), without_key, records)
 
 
 def _attach_sink(

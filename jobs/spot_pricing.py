@@ -7,19 +7,20 @@ make the steps, whether or not anything comes.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from pyflink.common import Row, Types
-from pyflink.datastream import KeyedProcessFunction, MapFunction, RuntimeContext
+from pyflink.datastream import FlatMapFunction, KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 
 from jobs.dead_letters import NOWHERE, dead_letter
 from jobs.windowed_job import WindowedJob
 from schemas import names
-from schemas.codec import Codec, UnreadableRecord
+from schemas.codec import Codec, SchemaUnavailable, UnreadableRecord
 from udfs import spot_market
-from udfs.spot_market import STEP_MS, SpotMarket, Writes
+from udfs.spot_market import NOTHING, STEP_MS, Changed, SpotMarket
 
 GRACE_MS: Final = 1_000
 """A step is made so long after its time, so that trades before it have come."""
@@ -27,7 +28,7 @@ Output = tuple[bytes, bytes, bytes]
 """Topic, key and value of a record to write."""
 Crossing = list[list[Output]]
 """What one record makes goes back to the JVM in one piece, if there is any."""
-Apply = Callable[[SpotMarket, dict[str, Any]], Writes]
+Apply = Callable[[SpotMarket, dict[str, Any]], Changed]
 APPLIED_BY: Final[dict[str, Apply]] = {
     names.ORDERS_MATCHED: spot_market.add_trade,
     names.TELEMETRY_ROLLUPS: spot_market.add_rollup,
@@ -40,12 +41,12 @@ JOB: Final = WindowedJob(
     title="spot pricing: orders.matched, inventory.events, telemetry.rollups → pricing",
     # The rollups of nodes are many. Their keys, and those of clusters, are ids; a market's is
     # gpu_type/region.
-    wanted=f"topic <> '{names.TELEMETRY_ROLLUPS}' OR record_key LIKE '%/%'",
+    wanted=f"topic <> '{names.TELEMETRY_ROLLUPS}' OR log_key LIKE '%/%'",
 )
 
 
-class GpuTypes(MapFunction):
-    """Puts before each record the GPU type that it is about; before an unreadable one nothing."""
+class GpuTypes(FlatMapFunction):
+    """Divides a batch of records by the GPU type that they are about; unreadable ones have none."""
 
     def __init__(self, codec: Callable[[], Codec]) -> None:
         """Make the function; `codec` makes the codec, where it runs."""
@@ -55,12 +56,20 @@ class GpuTypes(MapFunction):
         codec = self._make_codec()
         self._decoders = {topic: codec.decoder(topic) for topic in APPLIED_BY}
 
-    def map(self, value: Row) -> Row:
-        topic, record = value
+    def flat_map(self, value: Row) -> Iterator[Row]:
+        topic, records = value
+        by_type: dict[str, list[Row]] = {}
+        for record in records:
+            by_type.setdefault(self._gpu_type(topic, record), []).append(record)
+        for gpu_type, batch in by_type.items():
+            yield Row(gpu_type, batch)
+
+    def _gpu_type(self, topic: str, record: Row) -> str:
         try:
-            return Row(self._decoders[topic](record[1])["gpu_type"], record)
+            gpu_type: str = self._decoders[topic](record[1])["gpu_type"]
         except UnreadableRecord:
-            return Row("", record)
+            return ""
+        return gpu_type
 
 
 class SpotPricing(KeyedProcessFunction):
@@ -95,21 +104,24 @@ class SpotPricing(KeyedProcessFunction):
         self._rows = runtime_context.get_map_state(descriptor)
         self._markets: dict[str, SpotMarket] = {}
 
-    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Crossing:
-        topic, data, _, _, _ = value
+    def process_element(self, value: Sequence[Row], ctx: KeyedProcessFunction.Context) -> Crossing:
+        """Take in a batch of records: at once, or one by one if one of them is too much."""
         try:
-            fact = self._decoders[topic](data)
-        except UnreadableRecord as error:
-            return [[self._dead_letter(str(error), value)]]
-        market = self._market(fact["gpu_type"], ctx)
-        try:
-            self._write(APPLIED_BY[topic](market, fact))
-        except MemoryError:
+            self._take(value, ctx)
+        except (MemoryError, SchemaUnavailable):
             raise
-        except Exception as error:  # whatever the market met: void, and the next record
-            self._markets.pop(fact["gpu_type"], None)
-            return [[self._dead_letter(f"{type(error).__name__}: {error}", value)]]
+        except Exception as error:  # whatever the market met: void, as nothing was written
+            self._markets.pop(ctx.get_current_key(), None)
+            if len(value) == 1:
+                return [[self._dead_letter(_reason(error), value[0])]]
+            return [*chain.from_iterable(self.process_element([each], ctx) for each in value)]
         return []
+
+    def _take(self, records: Sequence[Row], ctx: KeyedProcessFunction.Context) -> None:
+        facts = [(topic, self._decoders[topic](data)) for topic, data, *_ in records]
+        market = self._market(ctx.get_current_key(), ctx)
+        changed = NOTHING.union(*(APPLIED_BY[topic](market, fact) for topic, fact in facts))
+        self._write(market, changed)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Crossing:
         """Make the step that is due; after a while away only the newest."""
@@ -124,14 +136,14 @@ class SpotPricing(KeyedProcessFunction):
         except Exception as error:  # the next step tries again; other markets go on
             self._markets.pop(gpu_type, None)
             nothing = Row("", None, due_ms, NOWHERE, NOWHERE)
-            outputs = [self._dead_letter(f"step: {type(error).__name__}: {error}", nothing)]
+            outputs = [self._dead_letter(f"step: {_reason(error)}", nothing)]
         return [outputs] if outputs else []
 
     def _stepped(self, market: SpotMarket, due_ms: int) -> list[Output]:
         told = spot_market.step(market, due_ms, self._limit_basis_points)
         key, topic = market.gpu_type.encode(), names.PRICING_UPDATES.encode()
         outputs = [(topic, key, self._update(update)) for update in told.updates]
-        self._write(told.writes)
+        self._write(market, told.changed)
         return outputs
 
     def _market(self, gpu_type: str, ctx: KeyedProcessFunction.Context) -> SpotMarket:
@@ -152,8 +164,9 @@ class SpotPricing(KeyedProcessFunction):
         seen_ms = self._now_ms() - GRACE_MS
         return seen_ms - seen_ms % STEP_MS
 
-    def _write(self, writes: Writes) -> None:
-        for key, text in writes.items():
+    def _write(self, market: SpotMarket, changed: Changed) -> None:
+        for key in changed:
+            text = spot_market.written(market, key)
             if text is None:
                 self._rows.remove(key)
             else:
@@ -172,3 +185,7 @@ class SpotPricing(KeyedProcessFunction):
             at_ms=at_ms,
         )
         return names.DEAD_LETTERS.encode(), b"", self._letter(letter)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, UnreadableRecord) else f"{type(error).__name__}: {error}"

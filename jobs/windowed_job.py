@@ -10,4 +10,4 @@ class WindowedJob(StreamingJob):
     """Which records of its topics it reads; the functions come with it when it is submitted."""
 
     wanted: str
-    """SQL over `topic` and `record_key`."""
+    """SQL over `topic` and `log_key`."""

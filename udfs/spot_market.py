@@ -33,8 +33,9 @@ _NODE: Final = "node:"
 _WINDOW: Final = "window:"
 
 Record = Mapping[str, Any]
-Writes = dict[str, str | None]
-"""Changed rows of the state; None removes the row."""
+Changed = frozenset[str]
+"""Keys of rows of the state that are not any more as they were written (`written`)."""
+NOTHING: Final = Changed()
 
 
 class Index(NamedTuple):
@@ -123,7 +124,7 @@ class Told(NamedTuple):
     """What a step tells, and the rows that it changed."""
 
     updates: list[dict[str, Any]]
-    writes: Writes
+    changed: Changed
 
 
 def load(gpu_type: str, rows: Rows) -> SpotMarket:
@@ -140,25 +141,35 @@ def load(gpu_type: str, rows: Rows) -> SpotMarket:
     return market
 
 
-def change_node(market: SpotMarket, fact: Record) -> Writes:
+def written(market: SpotMarket, key: str) -> str | None:
+    """A row of the state as it is to be written; None if there is none any more."""
+    if key == _MARKET:
+        return json.dumps(_market_row(market))
+    if key.startswith(_NODE):
+        node = market.nodes.get(key.removeprefix(_NODE))
+        return None if node is None else json.dumps(node)
+    window = market.windows.get(int(key.removeprefix(_WINDOW)))
+    return None if window is None else json.dumps(_window_row(window))
+
+
+def change_node(market: SpotMarket, fact: Record) -> Changed:
     """Take in a `NodeChanged`; one that came before, or after a newer one, changes nothing."""
     node_id = fact["node_id"]
     held = market.nodes.get(node_id)
     if held and fact["account_seq"] <= held.seq:
-        return {}
+        return NOTHING
     _place(market, node_id, Node(fact["account_seq"], fact["region"], _supply_of(fact)))
     if fact["removed"]:
         del market.nodes[node_id]
-        return {_NODE + node_id: None}
-    return {_NODE + node_id: json.dumps(market.nodes[node_id])}
+    return Changed([_NODE + node_id])
 
 
-def add_trade(market: SpotMarket, fact: Record) -> Writes:
+def add_trade(market: SpotMarket, fact: Record) -> Changed:
     """Take in an `OrderMatched`; one that came before changes nothing."""
     book_id, at_ms = fact["book_id"], fact["occurred_at_ms"]
     seq, _ = market.newest.get(book_id, (0, 0))
     if fact["book_seq"] <= seq:
-        return {}
+        return NOTHING
     window = _window_at(market, at_ms)
     for region in _regions(fact["region"]):
         index = Index(fact["product"], region)
@@ -166,21 +177,21 @@ def add_trade(market: SpotMarket, fact: Record) -> Writes:
         sums = window.trades[index] = sums.with_trade(fact["price_micros"], fact["quantity"])
         window.quoted[index] = market.quoted[index] = Quoted(sums.vwap_micros, at_ms)
     market.newest[book_id] = (fact["book_seq"], window.start_ms)
-    return {**_window_row(window), **_market_row(market)}
+    return Changed([_key(window), _MARKET])
 
 
-def add_rollup(market: SpotMarket, rollup: Record) -> Writes:
+def add_rollup(market: SpotMarket, rollup: Record) -> Changed:
     """Take in a `TelemetryRollup` of a region; of two of one time that of more samples stands."""
     start_ms = rollup["window_start_ms"]
     if rollup["scope"] != "market" or start_ms < market.stepped_ms - KEPT_MS:
-        return {}
+        return NOTHING
     window = _window_at(market, start_ms)
     part = (rollup["region"], start_ms)
     held = window.measured.get(part)
     if held and rollup["samples"] <= held.samples:
-        return {}
+        return NOTHING
     window.measured[part] = Measured(rollup["samples"], rollup["gpu_utilization_mean"])
-    return _window_row(window)
+    return Changed([_key(window)])
 
 
 def step(market: SpotMarket, at_ms: int, limit_basis_points: int) -> Told:
@@ -192,7 +203,7 @@ def step(market: SpotMarket, at_ms: int, limit_basis_points: int) -> Told:
         limit_basis_points: the most that a spot price may change, in hundredths of a per cent.
     """
     if at_ms <= market.stepped_ms:
-        return Told([], {})
+        return Told([], NOTHING)
     market.stepped_ms = at_ms
     market.began_ms = market.began_ms or at_ms
     for region, supply in market.supply.items():
@@ -201,17 +212,16 @@ def step(market: SpotMarket, at_ms: int, limit_basis_points: int) -> Told:
     current = _window_at(market, at_ms - 1)
     current.priced = dict(market.priced)
     current.quoted |= {i: each for i, each in market.quoted.items() if each.at_ms < current.end_ms}
-    told = Told([*_results(market, current, at_ms)], _window_row(current))
+    updates, changed = [*_results(market, current, at_ms)], {_MARKET, _key(current)}
     for window in [each for each in market.windows.values() if each.end_ms < at_ms]:
         if window.has_news:
             window.has_news = False
-            told.updates.extend(_final(market, window))
-            told.writes.update(_window_row(window))
+            updates.extend(_final(market, window))
+            changed.add(_key(window))
         if _is_over(market, window):
             del market.windows[window.start_ms]
-            told.writes[f"{_WINDOW}{window.start_ms}"] = None
-    told.writes.update(_market_row(market))
-    return told
+            changed.add(_key(window))
+    return Told(updates, Changed(changed))
 
 
 def _priced(supply: Supply, last: Priced, at_ms: int, limit_basis_points: int) -> Priced:
@@ -323,8 +333,12 @@ def _window_at(market: SpotMarket, at_ms: int) -> Window:
     return window
 
 
-def _market_row(market: SpotMarket) -> Writes:
-    row = (
+def _key(window: Window) -> str:
+    return f"{_WINDOW}{window.start_ms}"
+
+
+def _market_row(market: SpotMarket) -> tuple[Any, ...]:
+    return (
         market.began_ms,
         market.stepped_ms,
         list(market.supply),
@@ -332,7 +346,6 @@ def _market_row(market: SpotMarket) -> Writes:
         _quoted_rows(market.quoted),
         market.newest,
     )
-    return {_MARKET: json.dumps(row)}
 
 
 def _read_market(market: SpotMarket, row: Any) -> None:
@@ -349,8 +362,8 @@ def _read_node(row: Any) -> Node:
     return Node(seq, region, Supply(*supply))
 
 
-def _window_row(window: Window) -> Writes:
-    row = (
+def _window_row(window: Window) -> tuple[Any, ...]:
+    return (
         window.start_ms,
         [(*index, *sums) for index, sums in window.trades.items()],
         [(*part, *measured) for part, measured in window.measured.items()],
@@ -358,7 +371,6 @@ def _window_row(window: Window) -> Writes:
         _quoted_rows(window.quoted),
         window.has_news,
     )
-    return {f"{_WINDOW}{window.start_ms}": json.dumps(row)}
 
 
 def _read_window(row: Any) -> Window:

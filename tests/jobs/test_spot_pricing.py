@@ -47,10 +47,14 @@ class Shell:
         for function in (self.keys, self.function):
             function.open(self.flink)
 
-    def send(self, topic: str, value: bytes) -> list[tuple[str, str, dict[str, Any]]]:
-        record = Row(topic, value, NOW_MS, 3, 7)
-        self.flink.key, keyed = self.keys.map(Row(topic, record))
-        return self._read(self.function.process_element(keyed, self.flink))
+    def send(self, topic: str, *values: bytes) -> list[tuple[str, str, dict[str, Any]]]:
+        """A batch of records, the first at offset 7."""
+        batch = [Row(topic, value, NOW_MS, 3, 7 + number) for number, value in enumerate(values)]
+        made = []
+        for key, keyed in self.keys.flat_map(Row(topic, batch)):
+            self.flink.key = key
+            made += self._read(self.function.process_element(keyed, self.flink))
+        return made
 
     def fire(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Let the next timer fire."""
@@ -88,8 +92,7 @@ def test_steps_come_by_the_clock_whether_or_not_anything_comes(shell: Shell) -> 
 
 
 def test_trades_of_another_gpu_type_have_a_market_of_their_own(shell: Shell) -> None:
-    shell.send(names.ORDERS_MATCHED, trade(1, quantity=2))
-    shell.send(names.ORDERS_MATCHED, trade(1, gpu_type="T4", quantity=5))
+    shell.send(names.ORDERS_MATCHED, trade(1, quantity=2), trade(1, gpu_type="T4", quantity=5))
     volumes = {
         update["gpu_type"]: update["volume_gpus"]
         for _ in range(2)
@@ -134,6 +137,23 @@ def test_what_cannot_be_read_becomes_a_dead_letter(shell: Shell, value: bytes) -
     assert (letter["reader"], letter["topic"]) == ("spot_pricing", names.ORDERS_MATCHED)
     assert (letter["partition"], letter["offset"], letter["value"]) == (3, 7, value)
     assert shell.flink.timers == set()
+
+
+def test_a_bad_record_leaves_its_batch_unharmed(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def choosy(market: spot_market.SpotMarket, fact: dict[str, Any]) -> spot_market.Changed:
+        changed = spot_market.add_trade(market, fact)
+        if fact["book_seq"] == 2:
+            raise ArithmeticError("halfway")
+        return changed
+
+    with monkeypatch.context() as patched:
+        patched.setitem(APPLIED_BY, names.ORDERS_MATCHED, choosy)
+        letters = shell.send(names.ORDERS_MATCHED, trade(1), b"junk", trade(2), trade(3), trade(4))
+    assert sorted(letter["offset"] for _, _, letter in letters) == [8, 9]
+    counts = {u["trade_count"] for _, _, u in shell.fire() if u["product"] != "spot"}
+    assert counts == {3}
 
 
 def test_a_step_that_fails_is_told_and_the_next_one_made(

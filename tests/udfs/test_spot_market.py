@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from udfs import spot_market
 from udfs.spot_market import (
     KEPT_MS,
+    NOTHING,
     STEP_MS,
     WINDOW_MS,
     SpotMarket,
@@ -20,6 +21,7 @@ from udfs.spot_market import (
     change_node,
     load,
     step,
+    written,
 )
 
 START_MS = 1_790_000_100_000
@@ -51,7 +53,7 @@ class Feed:
 
     def step(self, at_ms: int, limit: int = LIMIT) -> list[dict[str, Any]]:
         told = step(self.market, at_ms, limit)
-        self._keep(told.writes)
+        self._keep(told.changed)
         return told.updates
 
     def reload(self) -> None:
@@ -61,8 +63,9 @@ class Feed:
         self.seqs[name] = self.seqs.get(name, 0) + 1
         return self.seqs[name]
 
-    def _keep(self, writes: spot_market.Writes) -> None:
-        for key, text in writes.items():
+    def _keep(self, changed: spot_market.Changed) -> None:
+        for key in changed:
+            text = written(self.market, key)
             if text is None:
                 self.rows.pop(key, None)
             else:
@@ -247,8 +250,8 @@ def test_what_comes_again_changes_nothing() -> None:
     feed = Feed()
     feed.node(available=8)
     feed.trade(START_MS + 1)
-    assert add_trade(feed.market, matched(START_MS + 1, USD, 1, seq=1)) == {}
-    assert change_node(feed.market, node_changed("n1", 1, allocated=5)) == {}
+    assert add_trade(feed.market, matched(START_MS + 1, USD, 1, seq=1)) == NOTHING
+    assert change_node(feed.market, node_changed("n1", 1, allocated=5)) == NOTHING
     told = feed.step(START_MS + STEP_MS)
     assert only(told, **HERE)["trade_count"] == 1
     assert feed.step(START_MS + STEP_MS) == []
@@ -390,7 +393,7 @@ class Story:
     def repeat(self) -> None:
         for last in self.reference.trades[-1:]:
             again = {**last, "book_seq": self.feed.seqs[last["product"]]}
-            assert add_trade(self.feed.market, again) == {}
+            assert add_trade(self.feed.market, again) == NOTHING
 
 
 @given(story=events)
