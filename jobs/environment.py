@@ -41,6 +41,9 @@ KEYED = Types.ROW_NAMED(["record_key", "record"], [Types.STRING(), RECORD])
 KEYED_BATCH = Types.ROW_NAMED(["batch_key", "records"], [Types.STRING(), RECORDS])
 BATCH_SECONDS: Final = 0.5
 """For so long the records of a windowed job are gathered before they enter Python."""
+PATIENCE_MS: Final = 250
+"""For so long the broker may gather them too."""
+MOST_AWAITED_BYTES: Final = 65_536
 OUTPUTS = Types.LIST(Types.OBJECT_ARRAY(BYTES))
 """Topic, key and value of each record that one record makes. An array for each: of a list of tuples
 the bridge would make one tuple over and over, so that all were the last."""
@@ -131,7 +134,7 @@ def submit_windowed(
     """
 
     def build(tables: StreamTableEnvironment) -> None:
-        log = _records(tables, job, kafka, key="topic", wanted=job.wanted)
+        log = _records(tables, job, kafka, key="topic", wanted=job.wanted, patience_ms=PATIENCE_MS)
         batches = _stream(tables.sql_query(_batches(log)), KEYED_BATCH)
         _attach_sink(tables, windowed(batches, job, keys, function), job, kafka)
 
@@ -200,6 +203,7 @@ def _records(
     *,
     key: str,
     wanted: str = "TRUE",
+    patience_ms: int = 0,
 ) -> str:
     """Make a view of the job's topics and return its name: `record_key`, `record`, `read_at`.
 
@@ -209,6 +213,7 @@ def _records(
         kafka: Kafka's bootstrap servers.
         key: the key, as SQL over `topic` and `log_key`.
         wanted: which records to read, as SQL over the same.
+        patience_ms: how long the broker may wait for more before it answers.
     """
     tables.execute_sql(f"""
         CREATE TEMPORARY TABLE topics (
@@ -224,6 +229,8 @@ def _records(
             'topic' = '{";".join(job.inputs)}',
             'properties.bootstrap.servers' = '{kafka}',
             'properties.group.id' = '{job.group}',
+            'properties.fetch.min.bytes' = '{MOST_AWAITED_BYTES if patience_ms else 1}',
+            'properties.fetch.max.wait.ms' = '{patience_ms or 500}',
             'scan.startup.mode' = 'earliest-offset',
             'key.format' = 'raw',
             'key.fields' = 'log_key',
