@@ -42,6 +42,26 @@ class Cluster:
         jobs = [Running(job["jid"], job["name"], job["state"]) for job in listed]
         return [job for job in jobs if job.state in ACTIVE]
 
+    def is_up(self) -> bool:
+        """Whether it answers; what runs may have no place yet."""
+        try:
+            self._ask("GET", "/overview")
+        except ClusterError:
+            return False
+        return True
+
+    def await_up(self, seconds: float) -> None:
+        """Wait until it answers.
+
+        Raises:
+            ClusterError: it took longer.
+        """
+        deadline = time.monotonic() + seconds
+        while not self.is_up():
+            if time.monotonic() > deadline:
+                raise ClusterError(f"Flink did not answer at {self.url} for {seconds:.0f} s")
+            time.sleep(POLL_SECONDS)
+
     def setting(self, key: str) -> str | None:
         """A value of the cluster's configuration."""
         rows = self._ask("GET", "/jobmanager/config")

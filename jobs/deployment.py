@@ -1,7 +1,7 @@
 """Submitting the Flink jobs, all by one driver, and stopping them so that they can go on."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,6 @@ from jobs import (
     admission,
     checkpoint,
     continuity,
-    environment,
     kafka,
     matching,
     node_health,
@@ -21,6 +20,7 @@ from jobs import (
 )
 from jobs.cluster import Cluster, ClusterError
 from jobs.codecs import registry_codec
+from jobs.environment import PlannedJob, Planner
 from jobs.keyed_machine import KeyedMachine, MachineJob
 from jobs.refused import Refused
 from jobs.saved_state import ACCEPT_CODE, ACCEPT_LOG, SavedState
@@ -33,9 +33,11 @@ JOBS: Final[tuple[Job, ...]] = (
     admission.JOB,
     matching.JOB,
     node_health.JOB,
-    telemetry_rollup.JOB,
     spot_pricing.JOB,
+    telemetry_rollup.JOB,
 )
+"""In the order in which they start: first those that orders wait for, last the longest to plan."""
+UP_SECONDS: Final = 120.0
 RUNNING_SECONDS: Final = 120.0
 CHECKPOINT_FOLDER: Final = "execution.checkpointing.dir"
 _LOG = logging.getLogger(__name__)
@@ -65,12 +67,26 @@ def submit(settings: Settings, accept: Collection[str] = ()) -> None:
 def _submit(cluster: Cluster, settings: Settings, accept: Collection[str]) -> None:
     topics = sorted({topic for job in JOBS for topic in job.inputs + job.outputs})
     kafka.check_partition_counts(kafka.partition_counts(kafka.admin(settings)), topics)
-    running = {job.title for job in cluster.jobs()}
-    started = [_start(job, cluster, settings, accept) for job in JOBS if job.title not in running]
+    started: list[str] = []
+    planned: list[tuple[Job, PlannedJob]] = []
+    planner = _planner(settings)
+    for job in JOBS:
+        if not _runs(job, cluster):
+            planned.append((job, _plan(job, planner, settings)))
+        if cluster.is_up():
+            started += _start(planned, cluster, settings, accept)
+            planned.clear()
+    cluster.await_up(UP_SECONDS)
+    started += _start(planned, cluster, settings, accept)
     for job_id in started:
         cluster.await_running(job_id, RUNNING_SECONDS)
-    for job in JOBS:
-        _LOG.info("%s %s", job.name, "was running" if job.title in running else "runs")
+
+
+def _runs(job: Job, cluster: Cluster) -> bool:
+    if not cluster.is_up() or job.title not in {each.title for each in cluster.jobs()}:
+        return False
+    _LOG.info("%s was running", job.name)
+    return True
 
 
 def stop(settings: Settings) -> None:
@@ -108,11 +124,50 @@ def marks(job: MachineJob | SqlJob, settings: Settings) -> dict[int, tuple[int, 
         return kafka.watermarks(client, job.log)
 
 
-def _start(job: Job, cluster: Cluster, settings: Settings, accept: Collection[str]) -> str:
-    accept = {*accept, *job.accepts}
+def _planner(settings: Settings) -> Planner:
+    return Planner(
+        settings.text("FLINK_URL"),
+        settings.text("KAFKA_BOOTSTRAP"),
+        settings.text("REGISTRY_URL"),
+        _flink_settings(settings),
+    )
+
+
+def _plan(job: Job, planner: Planner, settings: Settings) -> PlannedJob:
+    codec = partial(registry_codec, settings.text("REGISTRY_URL"))
+    match job:
+        case SqlJob():
+            return planner.sql(job)
+        case MachineJob():
+            return planner.machine(job, KeyedMachine(job, codec))
+        case WindowedJob():
+            keys = spot_pricing.GpuTypes(codec)
+            prices = spot_pricing.SpotPricing(codec, settings.number("SPOT_PRICE_STEP_BPS"))
+            return planner.windowed(job, keys, prices)
+
+
+def _start(
+    planned: Iterable[tuple[Job, PlannedJob]],
+    cluster: Cluster,
+    settings: Settings,
+    accept: Collection[str],
+) -> list[str]:
+    """Hand jobs to the cluster, each with its newest state; their ids."""
     base_uri = cluster.setting(CHECKPOINT_FOLDER)
     if base_uri is None:
         raise ClusterError(f"the cluster at {cluster.url} sets no {CHECKPOINT_FOLDER}")
+    started = []
+    for job, plan in planned:
+        state = _newest_state(job, settings, base_uri, accept)
+        _LOG.info("%s starts from %s", job.name, state.uri if state else "the beginning of its log")
+        started.append(plan.start(_state_settings(job, base_uri, state)))
+    return started
+
+
+def _newest_state(
+    job: Job, settings: Settings, base_uri: str, accept: Collection[str]
+) -> SavedState | None:
+    accept = {*accept, *job.accepts}
     state = saved_state.newest(
         job.state_name,
         base_uri,
@@ -124,35 +179,12 @@ def _start(job: Job, cluster: Cluster, settings: Settings, accept: Collection[st
         continuity.check_log(
             job.name, job.log, marks(job, settings), state, accept_cut=ACCEPT_LOG in accept
         )
-    _LOG.info("%s starts from %s", job.name, state.uri if state else "the beginning of its log")
-    return _hand_to_flink(job, cluster, settings, _flink_settings(job, settings, base_uri, state))
+    return state
 
 
-def _hand_to_flink(
-    job: Job, cluster: Cluster, settings: Settings, flink_settings: dict[str, str]
-) -> str:
-    bootstrap, registry = settings.text("KAFKA_BOOTSTRAP"), settings.text("REGISTRY_URL")
-    codec = partial(registry_codec, registry)
-    match job:
-        case SqlJob():
-            flink_settings = flink_settings | job.flink_settings
-            return environment.submit_sql(job, cluster.url, bootstrap, registry, flink_settings)
-        case MachineJob():
-            function = KeyedMachine(job, codec)
-            return environment.submit_machine(job, function, cluster.url, bootstrap, flink_settings)
-        case WindowedJob():
-            keys = spot_pricing.GpuTypes(codec)
-            prices = spot_pricing.SpotPricing(codec, settings.number("SPOT_PRICE_STEP_BPS"))
-            return environment.submit_windowed(
-                job, keys, prices, cluster.url, bootstrap, flink_settings
-            )
-
-
-def _flink_settings(
-    job: Job, settings: Settings, base_uri: str, state: SavedState | None
-) -> dict[str, str]:
-    """What a job needs of Flink, whatever the cluster's own defaults are."""
-    values = {
+def _flink_settings(settings: Settings) -> dict[str, str]:
+    """What every job needs of Flink, whatever the cluster's own defaults are."""
+    return {
         "parallelism.default": settings.text("PARALLELISM"),
         # The number of key groups is part of saved state: it must not follow the parallelism.
         "pipeline.max-parallelism": "128",
@@ -165,14 +197,21 @@ def _flink_settings(
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.interval": f"{settings.number('CHECKPOINT_INTERVAL_MS')} ms",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
-        CHECKPOINT_FOLDER: saved_state.checkpoint_folder(base_uri, job.state_name).as_uri(),
         "python.execution-mode": "thread",
     }
-    if state:
-        values["execution.state-recovery.path"] = state.uri
+
+
+def _state_settings(job: Job, base_uri: str, state: SavedState | None) -> dict[str, str]:
+    """Where a job saves its state, and where it starts from."""
+    folder = saved_state.checkpoint_folder(base_uri, job.state_name).as_uri()
+    if state is None:
+        return {CHECKPOINT_FOLDER: folder}
+    return {
+        CHECKPOINT_FOLDER: folder,
+        "execution.state-recovery.path": state.uri,
         # A checkpoint is Flink's to tidy up once newer ones stand; a savepoint stays ours.
-        values["execution.state-recovery.claim-mode"] = "CLAIM" if state.code else "NO_CLAIM"
-    return values
+        "execution.state-recovery.claim-mode": "CLAIM" if state.code else "NO_CLAIM",
+    }
 
 
 def _resume_file(settings: Settings) -> Path:

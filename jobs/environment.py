@@ -7,7 +7,8 @@ costs in Python; the log's coordinates and append time beside each record's raw 
 many topics; an explicit uid on every operator, so that saved state finds its place again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -53,25 +54,44 @@ class UnsupportedFlink(Refused):
     """The installed apache-flink is not the one that this module was written for."""
 
 
-def submit_machine(
-    job: MachineJob, function: KeyedMachine, flink_url: str, kafka: str, settings: dict[str, str]
-) -> str:
-    """Submit a machine job and return Flink's id of it.
+@dataclass(frozen=True, slots=True)
+class PlannedJob:
+    """A job whose graph is made; for that no cluster is needed."""
 
-    Args:
-        job: what to run.
-        function: the job's keyed function.
-        flink_url: Flink's REST API.
-        kafka: Kafka's bootstrap servers.
-        settings: Flink's configuration for this job, on top of the cluster's.
+    title: str
+    environment: StreamExecutionEnvironment
 
-    Raises:
-        UnsupportedFlink: another version of apache-flink is installed.
-    """
+    def start(self, settings: Mapping[str, str]) -> str:
+        """Hand it to the cluster and return Flink's id of it.
 
-    def build(tables: StreamTableEnvironment) -> None:
-        # The log is one topic; a record without a key gets an empty one.
-        log = _records(tables, job, kafka, key="COALESCE(log_key, '')")
+        Args:
+            settings: Flink's configuration for this job, on top of what it was planned with.
+        """
+        self.environment.configure(_configuration(settings))
+        return str(self.environment.execute_async(self.title).get_job_id())
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Makes the graphs of jobs."""
+
+    flink_url: str
+    """Flink's REST API."""
+    kafka: str
+    """Kafka's bootstrap servers."""
+    registry: str
+    """The schema registry's URL."""
+    settings: Mapping[str, str]
+    """Flink's configuration for every job, on top of the cluster's."""
+
+    def machine(self, job: MachineJob, function: KeyedMachine) -> PlannedJob:
+        """Plan a machine job around its keyed function.
+
+        Raises:
+            UnsupportedFlink: another version of apache-flink is installed.
+        """
+        environment, tables = self._tables(self.settings)
+        log = _records(tables, job, self.kafka, key="COALESCE(log_key, '')")
         records = _stream(tables.sql_query(f"SELECT record_key, record FROM {log}"), KEYED)
         outputs = (
             _keyed(records, RECORD)
@@ -79,98 +99,68 @@ def submit_machine(
             .name(f"{job.name} machine")
             .uid(f"{job.name}/machine")
         )
-        _attach_sink(tables, outputs, job, kafka)
+        _attach_sink(tables, outputs, job, self.kafka)
+        return _planned(environment, job, job.log)
 
-    return _submit(job, job.log, flink_url, settings, build)
+    def sql(self, job: SqlJob) -> PlannedJob:
+        """Plan a job of SQL statements.
 
-
-def submit_sql(
-    job: SqlJob, flink_url: str, kafka: str, registry: str, settings: dict[str, str]
-) -> str:
-    """Submit a job of SQL statements and return Flink's id of it.
-
-    Args:
-        job: what to run.
-        flink_url: Flink's REST API.
-        kafka: Kafka's bootstrap servers.
-        registry: the schema registry's URL.
-        settings: Flink's configuration for this job, on top of the cluster's.
-
-    Raises:
-        UnsupportedFlink: another version of apache-flink is installed.
-    """
-
-    def build(tables: StreamTableEnvironment) -> None:
-        for statement in job.tables(kafka, registry, job.group):
+        Raises:
+            UnsupportedFlink: another version of apache-flink is installed.
+        """
+        environment, tables = self._tables({**self.settings, **job.flink_settings})
+        for statement in job.tables(self.kafka, self.registry, job.group):
             tables.execute_sql(statement)
         statements = tables.create_statement_set()
         for insert in job.inserts:
             statements.add_insert_sql(insert)
         statements.attach_as_datastream()
+        return _planned(environment, job, job.log)
 
-    return _submit(job, job.log, flink_url, settings, build)
+    def windowed(
+        self, job: WindowedJob, keys: FlatMapFunction, function: KeyedProcessFunction
+    ) -> PlannedJob:
+        """Plan a job over several topics.
 
+        Args:
+            job: what to run.
+            keys: divides a batch of records, behind the name of their topic, by their keys.
+            function: the job's keyed function.
 
-def submit_windowed(
-    job: WindowedJob,
-    keys: FlatMapFunction,
-    function: KeyedProcessFunction,
-    flink_url: str,
-    kafka: str,
-    settings: dict[str, str],
-) -> str:
-    """Submit a job over several topics and return Flink's id of it.
-
-    Args:
-        job: what to run.
-        keys: divides a batch of records, behind the name of their topic, by their keys.
-        function: the job's keyed function.
-        flink_url: Flink's REST API.
-        kafka: Kafka's bootstrap servers.
-        settings: Flink's configuration for this job, on top of the cluster's.
-
-    Raises:
-        UnsupportedFlink: another version of apache-flink is installed.
-    """
-
-    def build(tables: StreamTableEnvironment) -> None:
-        log = _records(tables, job, kafka, key="topic", wanted=job.wanted, patience_ms=PATIENCE_MS)
+        Raises:
+            UnsupportedFlink: another version of apache-flink is installed.
+        """
+        environment, tables = self._tables(self.settings)
+        log = _records(
+            tables, job, self.kafka, key="topic", wanted=job.wanted, patience_ms=PATIENCE_MS
+        )
         batches = _stream(tables.sql_query(_batches(log)), KEYED_BATCH)
-        _attach_sink(tables, windowed(batches, job, keys, function), job, kafka)
+        keyed = (
+            batches.flat_map(keys, output_type=KEYED_BATCH)
+            .name(f"{job.name} keys")
+            .uid(f"{job.name}/keys")
+        )
+        outputs = (
+            _keyed(keyed, RECORDS)
+            .process(function, output_type=OUTPUTS)
+            .name(f"{job.name} windows")
+            .uid(f"{job.name}/windows")
+        )
+        _attach_sink(tables, outputs, job, self.kafka)
+        return _planned(environment, job, f"{job.name} inputs")
 
-    return _submit(job, f"{job.name} inputs", flink_url, settings, build)
+    def _tables(
+        self, settings: Mapping[str, str]
+    ) -> tuple[StreamExecutionEnvironment, StreamTableEnvironment]:
+        _check_version()
+        environment = _remote(self.flink_url, settings)
+        return environment, StreamTableEnvironment.create(environment)
 
 
-def _submit(
-    job: StreamingJob,
-    source: str,
-    flink_url: str,
-    settings: dict[str, str],
-    build: Callable[[StreamTableEnvironment], None],
-) -> str:
-    """Submit what `build` puts together; `source` is its source's name for people."""
-    _check_version()
-    environment = _remote(flink_url, settings)
-    build(StreamTableEnvironment.create(environment))
+def _planned(environment: StreamExecutionEnvironment, job: StreamingJob, source: str) -> PlannedJob:
+    """The job; `source` is its source's name for people."""
     _name_operators(environment, job.name, source)
-    return str(environment.execute_async(job.title).get_job_id())
-
-
-def windowed(
-    batches: DataStream, job: WindowedJob, keys: FlatMapFunction, function: KeyedProcessFunction
-) -> DataStream:
-    """What a job over several topics makes of their records."""
-    keyed = (
-        batches.flat_map(keys, output_type=KEYED_BATCH)
-        .name(f"{job.name} keys")
-        .uid(f"{job.name}/keys")
-    )
-    return (
-        _keyed(keyed, RECORDS)
-        .process(function, output_type=OUTPUTS)
-        .name(f"{job.name} windows")
-        .uid(f"{job.name}/windows")
-    )
+    return PlannedJob(job.title, environment)
 
 
 def _check_version() -> None:
@@ -182,14 +172,19 @@ def _check_version() -> None:
         )
 
 
-def _remote(flink_url: str, settings: dict[str, str]) -> StreamExecutionEnvironment:
-    """A remote environment; the public API only knows the one of `flink run`."""
+def _configuration(settings: Mapping[str, str]) -> Configuration:
     configuration = Configuration()
     for key, value in settings.items():
         configuration.set_string(key, value)
+    return configuration
+
+
+def _remote(flink_url: str, settings: Mapping[str, str]) -> StreamExecutionEnvironment:
+    """A remote environment; the public API only knows the one of `flink run`."""
     gateway = get_gateway()
     address = urlsplit(flink_url)
     no_jars = gateway.new_array(gateway.jvm.String, 0)
+    configuration = _configuration(settings)
     remote = gateway.jvm.org.apache.flink.streaming.api.environment.RemoteStreamEnvironment(
         address.hostname, address.port or 80, configuration._j_configuration, no_jars
     )

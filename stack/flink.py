@@ -11,6 +11,7 @@ import shutil
 import sys
 import sysconfig
 from pathlib import Path
+from threading import Lock
 
 from schemas.settings import Settings
 from stack import artifacts, java
@@ -22,6 +23,8 @@ TASKMANAGER = "flink-taskmanager"
 JOBMANAGER_MEMORY = "1024m"
 TASKMANAGER_MEMORY = "1728m"
 SITE_PACKAGES = Path(sysconfig.get_paths()["purelib"])
+_PREPARING = Lock()
+"""The JobManager and whoever submits jobs need the same files, at the same time."""
 LOGGING = """\
 rootLogger.level = INFO
 rootLogger.appenderRef.console.ref = console
@@ -48,7 +51,7 @@ def jobmanager(settings: Settings) -> Program:
         folder=home(settings),
         ports=(port, settings.port("FLINK_RPC_PORT")),
         ready=answers(f"{url(settings)}/overview"),
-        prepare=lambda: _prepare(settings),
+        prepare=lambda: prepare(settings),
     )
 
 
@@ -168,16 +171,23 @@ def _has_slots(body: bytes) -> bool:
     return int(json.loads(body)["slots-total"]) >= SLOTS
 
 
-def _prepare(settings: Settings) -> None:
+def prepare(settings: Settings) -> None:
+    """Make the folders, the configuration and the class path; what is as it should be stays."""
     folder = home(settings)
-    for name in ("conf", "checkpoints", "savepoints", "scratch"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    java.scratch_folder(settings).mkdir(exist_ok=True)
-    values = configuration(settings, _shipped_java_options())
-    text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in values.items())
-    (folder / "conf" / "config.yaml").write_text(text)
-    (folder / "conf" / "log4j-console.properties").write_text(LOGGING)
-    _link_jars(settings, folder / "lib")
+    with _PREPARING:
+        for name in ("conf", "checkpoints", "savepoints", "scratch", "lib"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        java.scratch_folder(settings).mkdir(exist_ok=True)
+        values = configuration(settings, _shipped_java_options())
+        text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in values.items())
+        _write(folder / "conf" / "config.yaml", text)
+        _write(folder / "conf" / "log4j-console.properties", LOGGING)
+        _link_jars(settings, folder / "lib")
+
+
+def _write(file: Path, text: str) -> None:
+    if not file.exists() or file.read_text() != text:
+        file.write_text(text)
 
 
 def _forget_taskmanagers(folder: Path) -> None:
@@ -191,16 +201,21 @@ def _link_jars(settings: Settings, lib: Path) -> None:
 
     Without flink-python here, a TaskManager's second Python job fails on Java 17 and later.
     """
-    shutil.rmtree(lib, ignore_errors=True)
-    lib.mkdir()
     distribution = _distribution()
-    jars = [
-        *distribution.glob("lib/*.jar"),
-        *distribution.glob("opt/flink-python-*.jar"),
-        *artifacts.paths(settings, "flink"),
-    ]
-    for jar in jars:
-        (lib / jar.name).symlink_to(jar)
+    jars = {
+        jar.name: jar
+        for jar in (
+            *distribution.glob("lib/*.jar"),
+            *distribution.glob("opt/flink-python-*.jar"),
+            *artifacts.paths(settings, "flink"),
+        )
+    }
+    for link in lib.iterdir():
+        if link.name not in jars or link.resolve() != jars[link.name].resolve():
+            link.unlink()
+    for name, jar in jars.items():
+        if not (lib / name).is_symlink():
+            (lib / name).symlink_to(jar)
 
 
 def _shipped_java_options() -> str:

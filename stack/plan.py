@@ -5,6 +5,7 @@ it starts; what does not depend on each other starts at the same time.
 """
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 
 from schemas.settings import Settings
 from stack import clickhouse, flink, kafka, postgres, redis, registry
@@ -41,10 +42,8 @@ def workers(settings: Settings, accepted: Iterable[str] = ()) -> tuple[Program, 
 
     accept = tuple(part for word in accepted for part in ("--accept", word))
 
-    def once(
-        name: str, *command: str, needs: tuple[str, ...], bound_to: tuple[str, ...] = ()
-    ) -> Program:
-        return _worker(settings, name, command, needs, once=True, bound_to=bound_to)
+    def once(name: str, *command: str, needs: tuple[str, ...]) -> Program:
+        return _worker(settings, name, command, needs, once=True)
 
     def serve(
         name: str,
@@ -61,11 +60,11 @@ def workers(settings: Settings, accepted: Iterable[str] = ()) -> tuple[Program, 
         once("ddl", "jobs", "ddl", needs=("clickhouse",)),
         once("migrate", "query_api", "migrate", needs=("postgres", "topics")),
         # A JobManager comes back without its jobs; a TaskManager's loss is Flink's own recovery.
-        once(
-            SUBMIT,
-            *("jobs", "submit", *accept),
-            needs=("topics", flink.TASKMANAGER),
+        # What it needs of Flink it awaits itself: jobs are planned while the servers start.
+        replace(
+            once(SUBMIT, "jobs", "submit", *accept, needs=("topics",)),
             bound_to=(flink.JOBMANAGER,),
+            prepare=lambda: flink.prepare(settings),
         ),
         serve(
             "projection",
@@ -135,7 +134,6 @@ def _worker(
     needs: tuple[str, ...],
     *,
     once: bool = False,
-    bound_to: tuple[str, ...] = (),
     port: int | None = None,
     ready: Probe = at_once,
     niceness: int = 0,
@@ -148,7 +146,6 @@ def _worker(
         command=arguments,
         environment=environment,
         needs=needs,
-        bound_to=bound_to,
         once=once,
         ports=(port,) if port else (),
         ready=ready,
