@@ -149,7 +149,8 @@ def _unpack(archive: Path, target: Path) -> None:
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         with tarfile.open(archive) as opened:
-            opened.extractall(partial, filter="data")
+            # Its bytes are the pinned ones; 3.11.2, which Debian has, knows no `filter` yet.
+            opened.extractall(partial)
         os.replace(partial, target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
