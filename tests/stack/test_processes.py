@@ -46,6 +46,16 @@ def test_a_session_of_a_number_that_was_given_away_is_not_touched(output: int) -
     process.wait()
 
 
+def test_a_program_waits_for_its_turn(output: int) -> None:
+    program = Program("p", ("sleep", "300"), environment={"PATH": os.defpath})
+    process = processes.start(program, output)
+    identity = processes.identify(process.pid)
+    policy = os.sched_getscheduler(process.pid)
+    processes.end([identity], 5)
+    process.wait()
+    assert policy == os.SCHED_BATCH
+
+
 def test_a_program_gives_way_with_its_whole_session(output: int) -> None:
     autogroup = Path("/proc/self/autogroup")
     if not autogroup.exists():
