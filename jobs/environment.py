@@ -37,9 +37,11 @@ RECORD = Types.ROW_NAMED(
     [Types.STRING(), BYTES, Types.LONG(), Types.INT(), Types.LONG()],
 )
 """The key goes with its record: to ask Flink for it is one more call into the JVM."""
-RECORDS = Types.OBJECT_ARRAY(RECORD)
+BATCH = Types.OBJECT_ARRAY(Types.OBJECT_ARRAY(BYTES))
+"""Topic, key, value and coordinates of each record: append time, partition and offset as text. An
+array for each, for of rows in an array the bridge makes one over and over, as of `OUTPUTS`."""
 KEYED = Types.ROW_NAMED(["record_key", "record"], [Types.STRING(), RECORD])
-KEYED_BATCH = Types.ROW_NAMED(["batch_key", "records"], [Types.STRING(), RECORDS])
+KEYED_BATCH = Types.ROW_NAMED(["batch_key", "records"], [Types.STRING(), BATCH])
 BATCH_SECONDS: Final = 0.5
 """For so long the records of a windowed job are gathered before they enter Python."""
 PATIENCE_MS: Final = 250
@@ -91,8 +93,8 @@ class Planner:
             UnsupportedFlink: another version of apache-flink is installed.
         """
         environment, tables = self._tables(self.settings)
-        log = _records(tables, job, self.kafka, key="COALESCE(log_key, '')")
-        records = _stream(tables.sql_query(f"SELECT record_key, record FROM {log}"), KEYED)
+        log = _log(tables, job, self.kafka)
+        records = _stream(tables.sql_query(_keyed_records(log)), KEYED)
         outputs = (
             _keyed(records, RECORD)
             .process(function, output_type=OUTPUTS)
@@ -131,17 +133,15 @@ class Planner:
             UnsupportedFlink: another version of apache-flink is installed.
         """
         environment, tables = self._tables(self.settings)
-        log = _records(
-            tables, job, self.kafka, key="topic", wanted=job.wanted, patience_ms=PATIENCE_MS
-        )
-        batches = _stream(tables.sql_query(_batches(log)), KEYED_BATCH)
+        log = _log(tables, job, self.kafka, PATIENCE_MS)
+        batches = _stream(tables.sql_query(_batches(log, job.wanted)), KEYED_BATCH)
         keyed = (
             batches.flat_map(keys, output_type=KEYED_BATCH)
             .name(f"{job.name} keys")
             .uid(f"{job.name}/keys")
         )
         outputs = (
-            _keyed(keyed, RECORDS)
+            _keyed(keyed, BATCH)
             .process(function, output_type=OUTPUTS)
             .name(f"{job.name} windows")
             .uid(f"{job.name}/windows")
@@ -191,31 +191,28 @@ def _remote(flink_url: str, settings: Mapping[str, str]) -> StreamExecutionEnvir
     return StreamExecutionEnvironment(remote)
 
 
-def _records(
+def _log(
     tables: StreamTableEnvironment,
     job: MachineJob | WindowedJob,
     kafka: str,
-    *,
-    key: str,
-    wanted: str = "TRUE",
     patience_ms: int = 0,
 ) -> str:
-    """Make a view of the job's topics and return its name: `record_key`, `record`, `read_at`.
+    """Make a table of the job's topics and return its name.
 
     Args:
         tables: the job's tables.
         job: whose topics to read.
         kafka: Kafka's bootstrap servers.
-        key: the key, as SQL over `topic` and `log_key`.
-        wanted: which records to read, as SQL over the same.
         patience_ms: how long the broker may wait for more before it answers.
     """
     tables.execute_sql(f"""
-        CREATE TEMPORARY TABLE topics (
+        CREATE TEMPORARY TABLE log (
             topic STRING METADATA VIRTUAL,
             log_key STRING,
             log_value BYTES,
             append_time TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+            at_ms AS EXTRACT(EPOCH FROM append_time) * 1000
+                + EXTRACT(MILLISECOND FROM append_time),
             log_partition INT METADATA FROM 'partition' VIRTUAL,
             log_offset BIGINT METADATA FROM 'offset' VIRTUAL,
             read_at AS PROCTIME()
@@ -232,30 +229,36 @@ def _records(
             'value.format' = 'raw',
             'value.fields-include' = 'EXCEPT_KEY'
         )""")
-    tables.execute_sql(f"""
-        CREATE TEMPORARY VIEW records AS
-        SELECT
-            {key} AS record_key,
-            log_partition,
-            ROW(
-                {key},
-                log_value,
-                EXTRACT(EPOCH FROM append_time) * 1000 + EXTRACT(MILLISECOND FROM append_time),
-                log_partition,
-                log_offset
-            ) AS record,
-            read_at
-        FROM topics
-        WHERE {wanted}""")
-    return "records"
+    return "log"
 
 
-def _batches(records: str) -> str:
-    """What came of each partition in a while, in its order."""
+def _keyed_records(log: str) -> str:
+    """Each record as a `RECORD`, behind its key."""
     return f"""
-        SELECT record_key, ARRAY_AGG(record)
-        FROM TUMBLE(TABLE {records}, DESCRIPTOR(read_at), INTERVAL '{BATCH_SECONDS}' SECOND)
-        GROUP BY window_start, window_end, record_key, log_partition"""
+        SELECT record_key, ROW(record_key, log_value, at_ms, log_partition, log_offset)
+        FROM (SELECT *, COALESCE(log_key, '') AS record_key FROM {log})"""
+
+
+def _batches(log: str, wanted: str) -> str:
+    """What came of each partition in a while, in its order, as a `BATCH` behind its topic.
+
+    Args:
+        log: the table of the topics.
+        wanted: which records to read, as SQL over `topic` and `log_key`.
+    """
+    return f"""
+        SELECT topic, ARRAY_AGG(ARRAY[
+            CAST(topic AS BYTES),
+            CAST(COALESCE(log_key, '') AS BYTES),
+            log_value,
+            CAST(CONCAT_WS(' ', CAST(at_ms AS STRING), CAST(log_partition AS STRING),
+                CAST(log_offset AS STRING)) AS BYTES)
+        ])
+        FROM TUMBLE(
+            (SELECT * FROM {log} WHERE {wanted}),
+            DESCRIPTOR(read_at), INTERVAL '{BATCH_SECONDS}' SECOND
+        )
+        GROUP BY window_start, window_end, topic, log_partition"""
 
 
 def _stream(table: Any, row: TypeInformation) -> DataStream:

@@ -7,7 +7,7 @@ make the steps, whether or not anything comes.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ Output = tuple[bytes, bytes, bytes]
 """Topic, key and value of a record to write."""
 Crossing = list[list[Output]]
 """What one record makes goes back to the JVM in one piece, if there is any."""
+Record = list[Any]
+"""Topic, key, value and coordinates, as `jobs.environment.BATCH` has them, all of them bytes."""
 Apply = Callable[[SpotMarket, dict[str, Any]], Changed]
 APPLIED_BY: Final[dict[str, Apply]] = {
     names.ORDERS_MATCHED: spot_market.add_trade,
@@ -58,15 +60,19 @@ class GpuTypes(FlatMapFunction):
 
     def flat_map(self, value: Row) -> Iterator[Row]:
         topic, records = value
-        by_type: dict[str, list[Row]] = {}
+        by_type: dict[str, list[Record]] = {}
         for record in records:
             by_type.setdefault(self._gpu_type(topic, record), []).append(record)
         for gpu_type, batch in by_type.items():
             yield Row(gpu_type, batch)
 
-    def _gpu_type(self, topic: str, record: Row) -> str:
+    def _gpu_type(self, topic: str, record: Record) -> str:
+        """The GPU type; a trade's book has it in its name (market-rules.md B1)."""
+        _, key, data, _ = record
+        if topic == names.ORDERS_MATCHED:
+            return str(key, "utf-8", "replace").rpartition(".")[0]
         try:
-            gpu_type: str = self._decoders[topic](record[1])["gpu_type"]
+            gpu_type: str = self._decoders[topic](data)["gpu_type"]
         except UnreadableRecord:
             return ""
         return gpu_type
@@ -104,21 +110,31 @@ class SpotPricing(KeyedProcessFunction):
         self._rows = runtime_context.get_map_state(descriptor)
         self._markets: dict[str, SpotMarket] = {}
 
-    def process_element(self, value: Sequence[Row], ctx: KeyedProcessFunction.Context) -> Crossing:
-        """Take in a batch of records: at once, or one by one if one of them is too much."""
+    def process_element(
+        self, value: Sequence[Record], ctx: KeyedProcessFunction.Context
+    ) -> Crossing:
+        """Take in a batch of records."""
+        letters = self._taken(value, ctx)
+        return [letters] if letters else []
+
+    def _taken(self, records: Sequence[Record], ctx: KeyedProcessFunction.Context) -> list[Output]:
+        """Take records in, at once, or one by one if one of them is too much; the dead letters."""
         try:
-            self._take(value, ctx)
+            self._take(records, ctx)
         except (MemoryError, SchemaUnavailable):
             raise
         except Exception as error:  # whatever the market met: void, as nothing was written
             self._markets.pop(ctx.get_current_key(), None)
-            if len(value) == 1:
-                return [[self._dead_letter(_reason(error), value[0])]]
-            return [*chain.from_iterable(self.process_element([each], ctx) for each in value)]
+            if len(records) == 1:
+                topic, _, data, coordinates = records[0]
+                place = map(int, coordinates.split())
+                return [self._dead_letter(_reason(error), str(topic, "utf-8"), data, place)]
+            return [*chain.from_iterable(self._taken([each], ctx) for each in records)]
         return []
 
-    def _take(self, records: Sequence[Row], ctx: KeyedProcessFunction.Context) -> None:
-        facts = [(topic, self._decoders[topic](data)) for topic, data, *_ in records]
+    def _take(self, records: Sequence[Record], ctx: KeyedProcessFunction.Context) -> None:
+        read = [(str(topic, "utf-8"), data) for topic, _, data, _ in records]
+        facts = [(topic, self._decoders[topic](data)) for topic, data in read]
         market = self._market(ctx.get_current_key(), ctx)
         changed = NOTHING.union(*(APPLIED_BY[topic](market, fact) for topic, fact in facts))
         self._write(market, changed)
@@ -135,8 +151,8 @@ class SpotPricing(KeyedProcessFunction):
             raise
         except Exception as error:  # the next step tries again; other markets go on
             self._markets.pop(gpu_type, None)
-            nothing = Row("", None, due_ms, NOWHERE, NOWHERE)
-            outputs = [self._dead_letter(f"step: {_reason(error)}", nothing)]
+            reason = f"step: {_reason(error)}"
+            outputs = [self._dead_letter(reason, "", None, (due_ms, NOWHERE, NOWHERE))]
         return [outputs] if outputs else []
 
     def _stepped(self, market: SpotMarket, due_ms: int) -> list[Output]:
@@ -172,8 +188,11 @@ class SpotPricing(KeyedProcessFunction):
             else:
                 self._rows.put(key, text)
 
-    def _dead_letter(self, reason: str, record: Row) -> Output:
-        topic, data, at_ms, partition, offset = record
+    def _dead_letter(
+        self, reason: str, topic: str, data: bytes | None, place: Iterable[int]
+    ) -> Output:
+        """The letter about a record; `place` is its append time, partition and offset."""
+        at_ms, partition, offset = place
         letter = dead_letter(
             JOB.name,
             reason,

@@ -33,7 +33,8 @@ from schemas import contract, names
 from schemas.settings import Settings, variable
 from stack import survey
 
-PATIENCE_SECONDS: Final = 3.0
+PATIENCE_SECONDS: Final = 8.0
+"""On a machine that is busy, which is when people ask, an answer may take seconds."""
 LETTERS_READ: Final = 500
 SNAPSHOTS: Final = "books.snapshots"
 GONE_JOBS: Final = frozenset({"FINISHED", "CANCELED", "CANCELLING"})

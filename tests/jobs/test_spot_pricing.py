@@ -26,8 +26,17 @@ def example(topic: str, **fields: Any) -> bytes:
     return CODEC.encoder(topic)({**json.loads(file.read_text())["record"], **fields})
 
 
-def trade(seq: int, at_ms: int = NOW_MS, **fields: Any) -> bytes:
+def trade(seq: int, at_ms: int = NOW_MS, gpu_type: str = "H100", **fields: Any) -> bytes:
+    fields |= {"gpu_type": gpu_type, "book_id": f"{gpu_type}.ondemand"}
     return example(names.ORDERS_MATCHED, book_seq=seq, occurred_at_ms=at_ms, **fields)
+
+
+def key(topic: str, value: bytes) -> str:
+    """The key under which a record stands in its topic; a trade's is its book."""
+    try:
+        return str(CODEC.decoder(topic)(value).get("book_id", ""))
+    except codecs.UnreadableRecord:
+        return "H100.ondemand"
 
 
 def node(seq: int, **fields: Any) -> bytes:
@@ -49,10 +58,13 @@ class Shell:
 
     def send(self, topic: str, *values: bytes) -> list[tuple[str, str, dict[str, Any]]]:
         """A batch of records, the first at offset 7."""
-        batch = [Row(topic, value, NOW_MS, 3, 7 + number) for number, value in enumerate(values)]
+        batch = [
+            [topic.encode(), key(topic, value).encode(), value, f"{NOW_MS} 3 {7 + number}".encode()]
+            for number, value in enumerate(values)
+        ]
         made = []
-        for key, keyed in self.keys.flat_map(Row(topic, batch)):
-            self.flink.key = key
+        for gpu_type, keyed in self.keys.flat_map(Row(topic, batch)):
+            self.flink.key = gpu_type
             made += self._read(self.function.process_element(keyed, self.flink))
         return made
 
