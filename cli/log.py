@@ -62,7 +62,7 @@ class Log:
     def __init__(self, bootstrap: str, codec: Codec) -> None:
         """Read from these brokers with this codec."""
         self._bootstrap = bootstrap
-        self._codec = codec
+        self.codec = codec
 
     def ends(self, topics: Collection[str], partition: int | None = None) -> dict[Place, int]:
         """Where each partition, or the one that is named, ends now."""
@@ -125,7 +125,7 @@ class Log:
 
     def follow(self, topic: str) -> "Tail":
         """What is written to a topic from now on."""
-        return Tail(self._consumer(), topic, self._codec)
+        return Tail(self._consumer(), topic, self.codec)
 
     def append(self, topic: str, key: str, record: Mapping[str, Any]) -> int:
         """Append one record, wait until the broker has it, and tell its offset.
@@ -143,7 +143,7 @@ class Log:
             }
         )
         offsets: list[int | None] = []
-        value = self._codec.encoder(topic)(record)
+        value = self.codec.encoder(topic)(record)
         producer.produce(
             topic, value, key.encode(), on_delivery=lambda _, taken: offsets.append(taken.offset())
         )
@@ -156,7 +156,7 @@ class Log:
         self, consumer: Consumer, left: dict[Place, int], key: str | None, watch: Watch | None
     ) -> Iterator[Entry]:
         wanted = None if key is None else key.encode()
-        decoders = {topic: self._codec.decoder(topic) for topic, _ in left}
+        decoders = {topic: self.codec.decoder(topic) for topic, _ in left}
         while left:
             messages = consumer.consume(_BATCH, 0.2)
             if watch:

@@ -2,12 +2,14 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from cli import output
+from cli.doctor import stuck
 from cli.doctor.collectors import observe
 from cli.doctor.judgement import Finding, is_healthy, judge
 from cli.doctor.observations import Observations
@@ -17,9 +19,19 @@ from cli.options import AsJson, session
 STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold"}
 
 
-def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
+def doctor(
+    ctx: typer.Context,
+    skip: Annotated[
+        str, typer.Option(help="Take the record TOPIC:PARTITION:OFFSET that stops a job away.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
     """Say what is wrong with the market, why it matters and what to do; exit code 5 if anything."""
     opened = session(ctx)
+    if skip:
+        done = stuck.skip(opened.settings, skip)
+        output.print_json({"skipped": skip, "detail": done}) if as_json else print(done)
+        return
     seen = observe(opened.settings)
     findings = judge(seen)
     healthy = is_healthy(findings)

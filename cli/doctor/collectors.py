@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartiti
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 import stack
+from cli.doctor import stuck
 from cli.doctor.judgement import IS_UP
 from cli.doctor.observations import (
     Job,
@@ -96,6 +97,7 @@ def _there(settings: Settings, answering: set[str]) -> dict[str, Look]:
         }
     if {"kafka", "registry"} <= answering:
         looks["letters"] = lambda: letters(settings)
+        looks["stuck"] = lambda: stuck.find(settings)
     return looks
 
 

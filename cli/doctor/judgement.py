@@ -300,6 +300,20 @@ def _restarted(job: Job, now_ms: int) -> Iterator[Finding]:
     )
 
 
+def stuck(seen: Observations) -> Iterator[Finding]:
+    """Records that a job of SQL cannot read; what anybody else cannot read is a dead letter."""
+    for each in seen.stuck:
+        yield Finding(
+            "error",
+            each.job,
+            f"the job {each.job} cannot read {each.topic} partition {each.partition} offset "
+            f"{each.offset}: {each.reason}",
+            "it fails there and starts again until the record is gone: no rollups, no health",
+            f"`gpubroker doctor --skip {each.where}` takes it out of the log, with what stands "
+            "before it in that partition, which the views have",
+        )
+
+
 def checkpoints(seen: Observations) -> Iterator[Finding]:
     """Running jobs whose last complete checkpoint is old."""
     allowed = CHECKPOINTS_MISSED * seen.checkpoint_interval_ms / 1000
@@ -469,6 +483,7 @@ _LOOKS: Final = (
     servers,
     services,
     jobs,
+    stuck,
     checkpoints,
     lags,
     letters,

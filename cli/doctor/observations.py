@@ -95,6 +95,22 @@ class Snapshots:
 
 
 @dataclass(frozen=True, slots=True)
+class Stuck:
+    """A record that a job of SQL cannot read, so that it stands still there."""
+
+    job: str
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+
+    @property
+    def where(self) -> str:
+        """Its place, as `gpubroker doctor --skip` takes it."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
 class Unseen:
     """Something that could not be looked at, and why."""
 
@@ -123,6 +139,7 @@ class Observations:
     lags: Sequence[Lag] | None = None
     jobs: Sequence[Job] | None = None
     letters: Letters | None = None
+    stuck: Sequence[Stuck] = ()
     births_moved_seconds: Mapping[str, float] = field(default_factory=dict)
     newest_append_at_ms: int | None = None
     snapshots: Snapshots | None = None

@@ -311,6 +311,8 @@ class Market:
 
     async def _lost_asks(self, accepted: int) -> int:
         """How many accepted asks of the last run no book has told of, given time."""
+        if not accepted:
+            return 0
         self._told_asks += accepted
         sellers = ", ".join(f"'{seller.account_id}'" for seller in self._sellers)
         sql = f"SELECT uniqExact(order_id) AS n FROM orders_created WHERE account_id IN ({sellers})"

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cli.__main__ import app
 from cli.commands import doctor
-from cli.doctor import collectors
+from cli.doctor import collectors, stuck
 from cli.doctor.judgement import (
     Finding,
     is_healthy,
@@ -32,8 +32,10 @@ from cli.doctor.observations import (
     Server,
     Service,
     Snapshots,
+    Stuck,
     Unseen,
 )
+from cli.errors import BadUsage
 from cli.session import Session
 from schemas.settings import Settings
 from stack.survey import TakenPort
@@ -225,6 +227,19 @@ def test_the_useful_line_of_a_stack_trace(failure: str | None, line: str) -> Non
 def test_a_trace_without_our_code_names_no_place() -> None:
     assert list(ours("java.io.IOException: x\n\tat a.b(C.java:1)")) == []
     assert list(ours(None)) == []
+
+
+def test_a_record_at_which_a_job_stands_is_named_with_the_way_past_it() -> None:
+    finding = only(stuck=(Stuck("telemetry_rollup", "telemetry.gpu", 3, 17, "no value"),))
+    assert (finding.severity, finding.about) == ("error", "telemetry_rollup")
+    assert "telemetry.gpu partition 3 offset 17: no value" in finding.what
+    assert "`gpubroker doctor --skip telemetry.gpu:3:17`" in finding.do
+
+
+@pytest.mark.parametrize("where", ["telemetry.gpu", "telemetry.gpu:1:x", "orders.created:1:2", "-"])
+def test_only_a_place_in_a_topic_of_such_a_job_can_be_skipped(where: str) -> None:
+    with pytest.raises(BadUsage, match=r"TOPIC:PARTITION:OFFSET of telemetry\.gpu"):
+        stuck.skip(Settings({}), where)
 
 
 @pytest.mark.parametrize(
