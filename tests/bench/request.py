@@ -87,7 +87,7 @@ def _taken_out() -> Iterator[None]:
     """The limits as if they were not there."""
     with (
         patch.object(RateLimiter, "spend", _spend_nothing),
-        patch.object(Gate, "enter", lambda gate, urgency: True),
+        patch.object(Gate, "has_place", lambda gate, urgency: True),
         patch.object(WaitingRoom, "order", lambda room, command_id: nullcontext()),
     ):
         yield
