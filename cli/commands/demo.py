@@ -18,15 +18,17 @@ from cli.client import AsyncClient
 from cli.commands.local import megabytes, print_links
 from cli.commands.replay import recomputed
 from cli.demo import play, trace, view
-from cli.demo.checks import Check, Evidence, judge
-from cli.demo.evidence import TRADES, gather
+from cli.demo.checks import Check, Evidence, judge, judge_signals
+from cli.demo.evidence import TRADES, gather, gather_signals
 from cli.demo.progress import Progress, Tape
+from cli.demo.telemetry import Telemetry
 from cli.errors import CheckFailed, CommandError
 from cli.log import Log, Offsets, connect, located
 from cli.meter import Meter
 from cli.options import session
 from cli.session import Session
 from schemas import contract
+from schemas.names import PRICING_UPDATES
 
 PROVIDERS: Final = 8
 CONSUMERS: Final = 12
@@ -79,15 +81,15 @@ async def _run(
     supply: Sequence[trace.Supply],
     bids: Sequence[trace.Bid],
 ) -> list[Check]:
-    since = log.ends([TRADES])
+    since = log.ends([TRADES, PRICING_UPDATES])
     progress = Progress()
     tape = Tape(log.follow(TRADES), progress)
     tape.start()
     try:
         async with AsyncClient(opened.url(), play.CONCURRENCY) as api:
             run = play.Run(api, opened.key("admin", "admin"))
-            await _play(console, run, supply, bids, progress)
-            return await _check(opened, console, log, run, progress, since)
+            telemetry = await _play(console, opened, run, supply, bids, progress)
+            return await _check(opened, console, log, run, progress, telemetry, since)
     except* CommandError as group:
         raise _first(group) from group
     finally:
@@ -96,14 +98,19 @@ async def _run(
 
 async def _play(
     console: Console,
+    opened: Session,
     run: play.Run,
     supply: Sequence[trace.Supply],
     bids: Sequence[trace.Bid],
     progress: Progress,
-) -> None:
+) -> Telemetry:
     console.print(f"run {run.name}: {PROVIDERS} providers, {CONSUMERS} consumers")
     await play.open_accounts(run, PROVIDERS, CONSUMERS)
     await _timed(console, f"{len(supply):,} nodes registered", play.register_supply(run, supply))
+    telemetry = Telemetry(opened, run, supply)
+    await telemetry.price()
+    telemetry.start()
+    console.print(f"{len(telemetry.reporters)} nodes report what their GPUs measure")
     await _timed(console, f"{len(supply):,} asks sent", play.place_asks(run, supply, progress))
     with _shown(console, progress) as shower:
         watcher = asyncio.create_task(play.watch_books(run, progress))
@@ -120,14 +127,25 @@ async def _play(
     console.print(view.line(progress, len(bids) / took))
     if progress.refusals or progress.unknown:
         console.print(f"not taken: {dict(progress.refusals)}, outcome unknown {progress.unknown}")
+    return telemetry
 
 
 async def _check(
-    opened: Session, console: Console, log: Log, run: play.Run, progress: Progress, since: Offsets
+    opened: Session,
+    console: Console,
+    log: Log,
+    run: play.Run,
+    progress: Progress,
+    telemetry: Telemetry,
+    since: Offsets,
 ) -> list[Check]:
-    console.print("\nchecking…")
+    console.print("\none node says that it is offline, then that it is well again…")
+    outage = await telemetry.fail_one()
+    console.print("checking…")
+    signals = await gather_signals(opened, log, run, telemetry, since, outage)
     evidence = await gather(opened, log, run, progress, since)
-    checks = [*judge(evidence), await asyncio.to_thread(_replayed, console, log, evidence)]
+    replayed = await asyncio.to_thread(_replayed, console, log, evidence)
+    checks = [*judge(evidence), replayed, *judge_signals(signals)]
     for check in checks:
         console.print(str(check), style=None if check.equal else "bold red")
     return checks

@@ -1,12 +1,15 @@
 """What must be true after a run, told by several parties that must agree.
 
-`judge` and what it calls are pure: they compare what `cli.demo.evidence` gathered.
+`judge` and `judge_signals` are pure: they compare what `cli.demo.evidence` gathered.
 """
 
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from cli.demo.telemetry import Outage
+from udfs.money import trade_usd
 
 Row = Mapping[str, Any]
 
@@ -45,6 +48,29 @@ class Evidence:
     """GPUs that were registered."""
 
 
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What came of the telemetry of a run."""
+
+    accepted: int
+    """Readings that the API took."""
+    stored: int
+    """The same nodes' readings in ClickHouse, by identity."""
+    rolled_up: int
+    """Samples in the nodes' windows of 10 s that are over."""
+    in_windows: int
+    """Readings in ClickHouse in the same windows."""
+    outage: Outage | None
+    prices: Mapping[str, tuple[int, ...]]
+    """The spot prices that each GPU type had since the run began, micro-USD, in order."""
+    kpis: Mapping[str, Any]
+    """The dashboard's figures by name."""
+
+
+OUT_SECONDS: Final = 10.0
+"""Within which a node that says it is offline has left the book."""
+
+
 class Check(NamedTuple):
     """One comparison."""
 
@@ -65,6 +91,57 @@ def judge(evidence: Evidence) -> list[Check]:
         same_trades(evidence),
         same_tape(evidence),
     ]
+
+
+def judge_signals(signals: Signals) -> list[Check]:
+    """All that telemetry must have brought."""
+    return [
+        measured(signals),
+        failed_over(signals.outage),
+        prices_moved(signals.prices),
+        figures_told(signals.kpis),
+    ]
+
+
+def measured(signals: Signals) -> Check:
+    """Every reading taken is in ClickHouse, and counts once in its window of 10 s."""
+    equal = 0 < signals.accepted == signals.stored and signals.rolled_up == signals.in_windows
+    numbers = (
+        f"API {signals.accepted:,}, ClickHouse {signals.stored:,}; in windows that are over"
+        f" {signals.in_windows:,}, in their rollups {signals.rolled_up:,}"
+    )
+    return Check("readings taken = stored = rolled up", equal, numbers)
+
+
+def failed_over(outage: Outage | None) -> Check:
+    """A node that says it is offline leaves the book, and comes back when it is well (K4)."""
+    name = "a failing node out of the book and back"
+    if outage is None:
+        return Check(name, False, "no reporting node had an open ask of its own")
+    gone, back = outage.gone_seconds, outage.back_seconds
+    told = [f"{each:.1f} s" if each is not None else "never" for each in (gone, back)]
+    numbers = (
+        f"{outage.node}, {outage.gpus} GPUs: gone after {told[0]}, listed anew after {told[1]}"
+    )
+    return Check(name, gone is not None and gone < OUT_SECONDS and back is not None, numbers)
+
+
+def prices_moved(prices: Mapping[str, tuple[int, ...]]) -> Check:
+    """Spot prices followed how much was leased."""
+    moved = {name: found for name, found in prices.items() if len(set(found)) > 1}
+    shown = (
+        f"{name} {trade_usd(found[0])} → {trade_usd(found[-1])}"
+        for name, found in sorted(moved.items())
+    )
+    numbers = f"{len(moved)} of {len(prices)} types; {', '.join(shown)}"
+    return Check("spot prices moved", bool(moved), numbers)
+
+
+def figures_told(kpis: Mapping[str, Any]) -> Check:
+    """Every key figure has a value."""
+    missing = sorted(name for name, figure in kpis.items() if figure["value"] is None)
+    shown = ", ".join(f"{name} {figure['value']}" for name, figure in sorted(kpis.items()))
+    return Check("key figures are all told", bool(kpis) and not missing, shown)
 
 
 def accounted(evidence: Evidence) -> Check:

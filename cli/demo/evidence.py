@@ -4,22 +4,25 @@ import asyncio
 import time
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any, Final
 
 from cli import clickhouse
 from cli.client import Json
-from cli.demo.checks import Deal, Evidence, deal
+from cli.demo.checks import Deal, Evidence, Signals, deal
 from cli.demo.play import Run
 from cli.demo.progress import Progress
+from cli.demo.telemetry import Outage, Telemetry
 from cli.log import Log, Offsets
 from cli.session import Session
-from schemas.names import FACT_TOPICS
+from schemas.names import FACT_TOPICS, PRICING_UPDATES
 from udfs.money import MICROS
 
 SETTLE_SECONDS: Final = 45.0
 SAMPLE: Final = 60
 TRADES: Final = FACT_TOPICS["order_matched"]
+WINDOW_MS: Final = 10_000
 
 
 async def gather(
@@ -42,6 +45,34 @@ async def gather(
         sampled=await _sampled(run, orders, trades),
         slots=_slots(session, run),
         gpus=run.gpus,
+    )
+
+
+async def gather_signals(
+    session: Session,
+    log: Log,
+    run: Run,
+    telemetry: Telemetry,
+    since: Offsets,
+    outage: Outage | None,
+) -> Signals:
+    """All that `checks.judge_signals` compares; the nodes report until their windows are over."""
+    nodes = quoted(each.node_id for each in telemetry.reporters)
+    until_ms = time.time_ns() // 1_000_000
+    rolled = partial(_rolled_up, session, nodes, until_ms)
+    stored = partial(_stored, session, nodes)
+    await _until(lambda: rolled() >= stored(until_ms) > 0)
+    await telemetry.stop()
+    await _until(lambda: stored() >= telemetry.accepted)
+    dashboard = await run.api.call(run.admin_key, "GET", "/kpi/dashboard")
+    return Signals(
+        accepted=telemetry.accepted,
+        stored=stored(),
+        rolled_up=rolled(),
+        in_windows=stored(until_ms),
+        outage=outage,
+        prices=await asyncio.to_thread(_spot_prices, log, since),
+        kpis=dashboard["kpis"],
     )
 
 
@@ -79,6 +110,43 @@ async def _orders(run: Run) -> dict[str, Json]:
     """One account after another: each page is a question to ClickHouse, and runs may be large."""
     pages = [await run.api.pages(party.key, "/orders") for party in run.parties]
     return {order["id"]: order for page in pages for order in page}
+
+
+def _stored(session: Session, nodes: str, until_ms: int | None = None) -> int:
+    """Readings of some nodes, in all or of windows of 10 s that were over by then."""
+    over = f" AND timestamp < {_window_ms(until_ms)}" if until_ms else ""
+    sql = (
+        "SELECT toUInt32(uniqExact(node_id, gpu_index, timestamp)) AS n FROM providers_telemetry"
+        f" WHERE node_id IN ({nodes}){over}"
+    )
+    return int(clickhouse.rows(session, sql)[0]["n"])
+
+
+def _rolled_up(session: Session, nodes: str, until_ms: int) -> int:
+    """Samples in the nodes' windows of 10 s that were over by then."""
+    sql = (
+        "SELECT toUInt32(sum(samples)) AS n FROM telemetry_rollups FINAL WHERE scope = 'node'"
+        f" AND window_seconds = 10 AND scope_id IN ({nodes}) AND window_start_ms < "
+        f"{until_ms - until_ms % WINDOW_MS}"
+    )
+    return int(clickhouse.rows(session, sql)[0]["n"])
+
+
+def _window_ms(at_ms: int) -> str:
+    """The beginning of the window of this time, as SQL."""
+    return f"fromUnixTimestamp64Milli(toInt64({at_ms - at_ms % WINDOW_MS}), 'UTC')"
+
+
+def _spot_prices(log: Log, since: Offsets) -> dict[str, tuple[int, ...]]:
+    """The spot prices of each GPU type since then, one after another, repeats left out."""
+    prices: dict[str, list[int]] = {}
+    for entry in log.read([PRICING_UPDATES], since=since):
+        price_micros = entry.record["spot_price_micros"]
+        if price_micros and not entry.record["region"]:
+            told = prices.setdefault(entry.record["gpu_type"], [])
+            if told[-1:] != [price_micros]:
+                told.append(price_micros)
+    return {gpu_type: tuple(told) for gpu_type, told in prices.items()}
 
 
 def _history(session: Session, run: Run) -> dict[str, int]:

@@ -43,6 +43,8 @@ class Run:
     provider_ids: list[str] = field(default_factory=list)
     clusters: dict[tuple[int, str], str] = field(default_factory=dict)
     """Cluster ids by provider and region."""
+    nodes: list[str] = field(default_factory=list)
+    """Node ids, in the order of the supply."""
     gpus: int = 0
     """Registered in all."""
 
@@ -69,7 +71,7 @@ async def register_supply(run: Run, supply: Sequence[Supply]) -> None:
     places = sorted({(each.provider, each.region) for each in supply})
     made = await _each(places, lambda place: _create_cluster(run, *place))
     run.clusters = dict(zip(places, made, strict=True))
-    await _each(list(enumerate(supply)), lambda item: _register_node(run, *item))
+    run.nodes = await _each(list(enumerate(supply)), lambda item: _register_node(run, *item))
     run.gpus = sum(each.node.gpu_count for each in supply)
 
 
@@ -126,7 +128,7 @@ async def _create_cluster(run: Run, provider: int, region: str) -> str:
     return cluster_id
 
 
-async def _register_node(run: Run, number: int, supply: Supply) -> None:
+async def _register_node(run: Run, number: int, supply: Supply) -> str:
     node = supply.node
     path = f"/clusters/{run.clusters[supply.provider, supply.region]}/nodes"
     address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
@@ -138,7 +140,9 @@ async def _register_node(run: Run, number: int, supply: Supply) -> None:
         VRAM_GB[node.gpu_type],
         "12.8",
     )
-    await run.api.call(run.providers[supply.provider].key, "POST", path, body=body)
+    made = await run.api.call(run.providers[supply.provider].key, "POST", path, body=body)
+    node_id: str = made["node_id"]
+    return node_id
 
 
 async def _place_ask(run: Run, supply: Supply, progress: Progress) -> None:
@@ -146,6 +150,7 @@ async def _place_ask(run: Run, supply: Supply, progress: Progress) -> None:
     body = {
         "type": "ask",
         "gpu_type": node.gpu_type,
+        "product": supply.product,
         "quantity": node.gpu_count,
         "price": limit_usd(supply.price_micros),
         "duration_hours": ASK_HOURS,
@@ -159,6 +164,7 @@ async def _place_bid(run: Run, bid: Bid, progress: Progress) -> None:
     body = {
         "type": "bid",
         "gpu_type": bid.gpu_type,
+        "product": bid.product,
         "quantity": bid.quantity,
         "price": limit_usd(bid.price_micros),
         "duration_hours": bid.duration_hours,

@@ -6,11 +6,13 @@ Everything is a function of the data files and the seed. The rules:
   undisclosed types of the trace have none: G2 counts as the median of the disclosed references,
   G3, whose nodes are all of 8 GPUs, as the highest.
 - A node belongs to one of the providers and stands in one of the regions, both drawn; it asks the
-  reference plus its provider's margin (0 to 15 %) plus its own (0 to 10 %), on the tick.
+  reference plus its provider's margin (0 to 15 %) plus its own (0 to 10 %), on the tick. One in ten
+  is offered as spot capacity, the others on demand.
 - A task bids for as many whole GPUs as it asked for, a share of one counting as one; for one of the
   models that it accepts, drawn by how many GPUs there are of each; for its lifetime, rounded up to
   hours and at most a year. Its limit is the reference less 10 % to plus 40 %, drawn, on the tick.
-  One in four wants a region. Best-effort tasks take what is there at once (IOC), the others wait.
+  One in four wants a region. Best-effort tasks take what is there at once (IOC), one in four of
+  them from the spot books; the others wait.
 - Tasks arrive as in the trace, sped up; a gap of more than 0.2 s of play is cut to that.
 """
 
@@ -82,6 +84,7 @@ class Supply:
     provider: int
     region: str
     price_micros: int
+    product: str = "ondemand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class Bid:
     duration_hours: int
     region: str | None
     time_in_force: str
+    product: str
 
 
 def read_nodes(path: Path = NODES) -> list[TraceNode]:
@@ -213,7 +217,8 @@ def _offer(
     provider = draw.randrange(len(margins_permille))
     permille = 1000 + margins_permille[provider] + draw.randint(0, 100)
     price_micros = on_tick(references[node.gpu_type] * permille // 1000)
-    return Supply(node, provider, draw.choice(regions), price_micros)
+    region = draw.choice(regions)
+    return Supply(node, provider, region, price_micros, _product(draw.randrange(10) == 0))
 
 
 def _bid(
@@ -238,7 +243,12 @@ def _bid(
         duration_hours=duration_hours(task.lifetime_seconds),
         region=draw.choice(regions) if draw.randrange(4) == 0 else None,
         time_in_force="IOC" if task.best_effort else "GTD",
+        product=_product(task.best_effort and draw.randrange(4) == 0),
     )
+
+
+def _product(is_spot: bool) -> str:
+    return "spot" if is_spot else "ondemand"
 
 
 def duration_hours(lifetime_seconds: int) -> int:

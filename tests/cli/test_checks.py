@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from cli.demo.checks import Deal, Evidence, judge
+from cli.demo.checks import Deal, Evidence, Signals, judge, judge_signals
+from cli.demo.telemetry import Outage
 
 ASK = {
     "type": "ask",
@@ -103,3 +104,43 @@ def test_all_is_equal_when_all_agree() -> None:
 def test_the_check_concerned_tells_a_difference(change: dict[str, Any], unequal: set[str]) -> None:
     checks = judge(replace(GOOD, **change))
     assert {check.name for check in checks if not check.equal} == unequal
+
+
+WELL = Signals(
+    accepted=300,
+    stored=300,
+    rolled_up=240,
+    in_windows=240,
+    outage=Outage("node-7", 8, 3.2, 4.1),
+    prices={"T4": (600_000, 650_000), "G2": (900_000,)},
+    kpis={"gpu_utilization": {"value": 0.25}, "platform_revenue": {"value": "0.000000"}},
+)
+
+
+def test_telemetry_that_did_all_it_must_passes() -> None:
+    checks = judge_signals(WELL)
+    assert all(check.equal for check in checks)
+    told = "\n".join(map(str, checks))
+    assert "node-7, 8 GPUs: gone after 3.2 s, listed anew after 4.1 s" in told
+    assert "1 of 2 types; T4 0.600000 → 0.650000" in told
+
+
+@pytest.mark.parametrize(
+    ("change", "unequal"),
+    [
+        ({"stored": 299}, "readings taken = stored = rolled up"),
+        ({"accepted": 0, "stored": 0}, "readings taken = stored = rolled up"),
+        ({"rolled_up": 239}, "readings taken = stored = rolled up"),
+        ({"outage": None}, "a failing node out of the book and back"),
+        ({"outage": Outage("n", 8, 10.5, 1.0)}, "a failing node out of the book and back"),
+        ({"outage": Outage("n", 8, None, 1.0)}, "a failing node out of the book and back"),
+        ({"outage": Outage("n", 8, 1.0, None)}, "a failing node out of the book and back"),
+        ({"prices": {"T4": (600_000, 600_000)}}, "spot prices moved"),
+        ({"prices": {}}, "spot prices moved"),
+        ({"kpis": {}}, "key figures are all told"),
+        ({"kpis": {"gpu_utilization": {"value": None}}}, "key figures are all told"),
+    ],
+)
+def test_what_telemetry_did_not_bring_is_told(change: dict[str, Any], unequal: str) -> None:
+    checks = judge_signals(replace(WELL, **change))
+    assert [check.name for check in checks if not check.equal] == [unequal]
