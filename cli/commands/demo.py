@@ -112,6 +112,7 @@ async def _play(
     telemetry.start()
     console.print(f"{len(telemetry.reporters)} nodes report what their GPUs measure")
     await _timed(console, f"{len(supply):,} asks sent", play.place_asks(run, supply, progress))
+    await _timed(console, "each of their types has a spot price", telemetry.await_prices())
     with _shown(console, progress) as shower:
         watcher = asyncio.create_task(play.watch_books(run, progress))
         shower_task = asyncio.create_task(shower)

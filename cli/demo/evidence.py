@@ -64,7 +64,6 @@ async def gather_signals(
     await _until(lambda: rolled() >= stored(until_ms) > 0)
     await telemetry.stop()
     await _until(lambda: stored() >= telemetry.accepted)
-    dashboard = await run.api.call(run.admin_key, "GET", "/kpi/dashboard")
     return Signals(
         accepted=telemetry.accepted,
         stored=stored(),
@@ -72,7 +71,7 @@ async def gather_signals(
         in_windows=stored(until_ms),
         outage=outage,
         prices=await asyncio.to_thread(_spot_prices, log, since),
-        kpis=dashboard["kpis"],
+        kpis=await _kpis(run),
     )
 
 
@@ -110,6 +109,18 @@ async def _orders(run: Run) -> dict[str, Json]:
     """One account after another: each page is a question to ClickHouse, and runs may be large."""
     pages = [await run.api.pages(party.key, "/orders") for party in run.parties]
     return {order["id"]: order for page in pages for order in page}
+
+
+async def _kpis(run: Run) -> dict[str, Json]:
+    """The key figures, once all are told or the time is over; they follow their facts."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        told = await run.api.call(run.admin_key, "GET", "/kpi/dashboard")
+        kpis: dict[str, Json] = told["kpis"]
+        missing = any(figure["value"] is None for figure in kpis.values())
+        if not missing or time.monotonic() > deadline:
+            return kpis
+        await asyncio.sleep(1)
 
 
 def _stored(session: Session, nodes: str, until_ms: int | None = None) -> int:

@@ -28,7 +28,7 @@ from udfs.telemetry import SLOT_MS
 DUTY_CYCLES: Final = FOLDER / "gpu_duty_cycle.csv.gz"
 SPEED: Final = 12.0
 """A minute of the file in five seconds, as often as the market takes a reading of a GPU."""
-OUTAGE_SECONDS: Final = 30.0
+PATIENCE_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.1
 
 
@@ -80,6 +80,16 @@ class Telemetry:
             body = {"base_price": price, "surge_enabled": True, "relist": True}
             path = f"/nodes/{each.node_id}/pricing"
             await self._run.api.call(each.party.key, "PUT", path, body=body)
+
+    async def await_prices(self) -> None:
+        """Wait until each GPU type that reports has a spot price, which is told every 10 s."""
+        types = {each.supply.node.gpu_type for each in self.reporters}
+
+        async def are_told() -> bool:
+            told = await self._run.api.call(self._run.admin_key, "GET", "/pricing/spot")
+            return types <= {each["gpu_type"] for each in told["items"] if each["spot_price"]}
+
+        await _seconds_until(are_told)
 
     def start(self) -> None:
         """Begin to send readings as they are due."""
@@ -191,7 +201,7 @@ def chosen(run: Run, supply: Sequence[Supply], containers: int) -> Iterator[Repo
 async def _seconds_until(reached: Callable[[], Coroutine[Any, Any, bool]]) -> float | None:
     """How long it took; None if it took too long."""
     began = time.monotonic()
-    while time.monotonic() - began < OUTAGE_SECONDS:
+    while time.monotonic() - began < PATIENCE_SECONDS:
         if await reached():
             return time.monotonic() - began
         await asyncio.sleep(POLL_SECONDS)

@@ -18,7 +18,7 @@ def test_a_short_demo_ends_with_all_checks_equal(market: Settings) -> None:
     arguments = ["demo", "--no-up", "--orders", "400", "--speed", "1000000"]
     result = CliRunner().invoke(app, arguments, obj=Session(market))
     assert result.exit_code == 0, result.output
-    assert "6 of 6 checks equal" in result.output
+    assert "10 of 10 checks equal" in result.output
     assert "NOT equal" not in result.output
 
 
