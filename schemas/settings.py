@@ -84,7 +84,7 @@ TABLE = (
     Setting(
         "OVERLOAD_TARGET_MS",
         "ms from log to fact, beyond which orders are refused while they queue up",
-        default="200",
+        default="100",
     ),
     Setting(
         "SPOT_PRICE_STEP_BPS",
