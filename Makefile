@@ -2,7 +2,8 @@
 # up all that it needs on a machine with Python 3.11 and make.
 
 # Distributions build Python with profiles of its use, others often without: ours runs a fifth faster.
-PYTHON ?= $(or $(shell /usr/bin/python3.11 -c 'import ensurepip; print("/usr/bin/python3.11")' 2>/dev/null),python3.11)
+# Flink runs Python inside its JVM, so it takes one with its shared library (Debian: libpython3.11).
+PYTHON ?= $(or $(shell /usr/bin/python3.11 -c 'import ctypes, ensurepip; ctypes.CDLL("libpython3.11.so.1.0"); print("/usr/bin/python3.11")' 2>/dev/null),python3.11)
 BIN := .venv/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
