@@ -31,7 +31,7 @@ SPEED: Final = 12.0
 PATIENCE_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.1
 SLOTS_TRIED: Final = 3
-"""The first is taken if its own reading of it came just before; what fails then is told as never."""
+"""The first is taken if its own reading came just before; what fails then is told as never."""
 
 
 @dataclass(frozen=True, slots=True)
