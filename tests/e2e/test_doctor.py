@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import httpx
 import pytest
 from confluent_kafka import Producer
 from typer.testing import CliRunner
@@ -51,33 +50,3 @@ def test_a_dead_letter_is_told_with_reason_and_place(market: Settings) -> None:
         return [line for line in lines if "orders.created partition 4" in line]
 
     assert until(told)
-
-
-def test_bytes_that_stop_a_job_are_named_and_taken_away(market: Settings) -> None:
-    producer = Producer({"bootstrap.servers": market.text("KAFKA_BOOTSTRAP")})
-    sent: list[int] = []
-    producer.produce(
-        "telemetry.gpu", b"junk", partition=5, on_delivery=lambda _, m: sent.append(m.offset())
-    )
-    producer.flush(10)
-    place = f"telemetry.gpu:5:{sent[0]}"
-
-    def named() -> list[str]:
-        return [each["do"] for each in doctor(market)["findings"] if place in each["do"]]
-
-    def skipped() -> bool:
-        ended = CliRunner().invoke(app, ["doctor", "--skip", place], obj=Session(market))
-        return ended.exit_code == 0
-
-    def runs() -> bool:
-        url = f"{market.text('FLINK_URL')}/jobs/overview"
-        jobs = [each for each in httpx.get(url).json()["jobs"] if "rollup" in each["name"]]
-        tasks = jobs[0]["tasks"]
-        return jobs[0]["state"] == "RUNNING" and tasks["running"] == tasks["total"]
-
-    assert until(lambda: not runs()), "the job must have met it"
-    assert until(named)
-    assert until(skipped)
-    assert until(runs)
-    assert not named()
-    assert CliRunner().invoke(app, ["doctor", "--skip", place], obj=Session(market)).exit_code == 1
