@@ -29,8 +29,8 @@ def doctor(
     """Say what is wrong with the market, why it matters and what to do; exit code 5 if anything."""
     opened = session(ctx)
     if skip:
-        done = stuck.skip(opened.settings, skip)
-        output.print_json({"skipped": skip, "detail": done}) if as_json else print(done)
+        done = {"skipped": skip, "detail": stuck.skip(opened.settings, skip)}
+        output.show(opened.settings, done, as_json, lambda done: done["detail"])
         return
     seen = observe(opened.settings)
     findings = judge(seen)

@@ -1,9 +1,7 @@
 """`gpubroker doctor` on a running market: well, then with a dead letter."""
 
 import json
-import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer
@@ -12,18 +10,10 @@ from typer.testing import CliRunner
 from cli.__main__ import app
 from cli.session import Session
 from schemas.settings import Settings
+from tests.story import eventually
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 DEADLINE_SECONDS = 60.0
-T = TypeVar("T")
-
-
-def until(look: Callable[[], T]) -> T:
-    """The first answer that is not empty; the last one, when time is over."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not (answer := look()) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    return answer
 
 
 def doctor(market: Settings) -> dict[str, Any]:
@@ -49,4 +39,4 @@ def test_a_dead_letter_is_told_with_reason_and_place(market: Settings) -> None:
         lines = [line for each in letters for line in each["details"]]
         return [line for line in lines if "orders.created partition 4" in line]
 
-    assert until(told)
+    assert eventually(told, "the dead letter", DEADLINE_SECONDS)

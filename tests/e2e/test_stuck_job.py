@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from cli.__main__ import app
 from cli.session import Session
 from schemas.settings import Settings
-from tests.e2e.test_doctor import doctor, until
+from tests.e2e.test_doctor import DEADLINE_SECONDS, doctor
+from tests.story import eventually
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -38,9 +39,9 @@ def test_bytes_that_stop_a_job_are_named_and_taken_away(market: Settings) -> Non
         tasks = jobs[0]["tasks"]
         return jobs[0]["state"] == "RUNNING" and tasks["running"] == tasks["total"]
 
-    assert until(lambda: not runs()), "the job must have met it"
-    assert until(named)
-    assert until(skipped)
-    assert until(runs)
+    assert eventually(lambda: not runs(), "the job's failure", DEADLINE_SECONDS)
+    assert eventually(named, "the doctor's finding", DEADLINE_SECONDS)
+    assert eventually(skipped, "the skip", DEADLINE_SECONDS)
+    assert eventually(runs, "the job", DEADLINE_SECONDS)
     assert not named()
     assert CliRunner().invoke(app, ["doctor", "--skip", place], obj=Session(market)).exit_code == 1
