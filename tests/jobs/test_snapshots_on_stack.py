@@ -29,7 +29,7 @@ from tests.stack_fixture import real_stack
 from udfs.snapshot import newest
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
-TRADED, FORGED, UNKNOWN = "V100-16GB.reserved", "A100-40GB.reserved", "P100.spot"
+TRADED, FORGED, UNKNOWN = "V100-16GB.reserved", "A100-40GB.reserved", "B200.reserved"
 
 
 @contextlib.contextmanager
@@ -143,7 +143,7 @@ def test_a_fact_that_was_forged_is_found(wire: Wire, pair: Pair) -> None:
 
 def test_what_cannot_be_told_has_its_own_exit_code(wire: Wire) -> None:
     code, _, said = run(wire, "replay", "--book", UNKNOWN, "--from-snapshot")
-    assert (code, "holds no snapshot of P100.spot" in said) == (6, True)
+    assert (code, f"holds no snapshot of {UNKNOWN}" in said) == (6, True)
     assert run(wire, "replay", "--book", UNKNOWN)[0] == 2
 
 
