@@ -113,6 +113,13 @@ class Backlog:
         self.sending -= 1
         self.opened()
 
+    def repeated(self, command_id: str) -> None:
+        """An order that was appended had been placed before: no fact will be told of it."""
+        self._heard = min(self._heard + 1, self._appended)
+        if command_id in self._listening:
+            self._forget(command_id)
+        self.opened()
+
     async def keep_time(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Look how late the event loop is, until cancelled."""
         while True:

@@ -145,8 +145,12 @@ class LiveViews(Protocol):
         """The digest of an order's body; None if it closed before this stamp, or is not there."""
         ...
 
-    async def place(self, order_id: str, forgotten: str, row: Mapping[str, str]) -> None:
-        """Write a pending order's row where there is none (script `PLACE`)."""
+    async def place(self, order_id: str, forgotten: str, row: Mapping[str, str]) -> str | None:
+        """Write a pending order's row where there is none (script `PLACE`).
+
+        Returns the digest of the row that was there; None if there was no row, or one without a
+        digest, or one of an order that closed before the stamp `forgotten`.
+        """
         ...
 
     async def nodes(self, node_ids: Sequence[str]) -> list[Row | None]:

@@ -52,6 +52,10 @@ class WaitingRoom:
             raise
         self._backlog.appended()
 
+    def repeated(self, command_id: str) -> None:
+        """An order that came into the log had been placed before: nobody waits for its fact."""
+        self._backlog.repeated(command_id)
+
     async def _wait(self) -> None:
         """Return with a place taken."""
         if len(self._waiting) >= PLACES:

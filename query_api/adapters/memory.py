@@ -213,9 +213,10 @@ class MemoryLiveViews:
     async def digest(self, order_id: str, forgotten: str) -> str | None:
         return digest_in(await self.order_row(order_id), forgotten)
 
-    async def place(self, order_id: str, forgotten: str, row: Mapping[str, str]) -> None:
+    async def place(self, order_id: str, forgotten: str, row: Mapping[str, str]) -> str | None:
         held = await self.order_row(order_id)
         self._market.rows[order_id] = placed_over(held, row, forgotten)
+        return digest_in(held, forgotten)
 
     async def nodes(self, node_ids: Sequence[str]) -> list[Row | None]:
         self._market._ask("redis")

@@ -99,9 +99,9 @@ class RedisViews:
         values = await self._ask(lambda: self.pipe.ask(command))
         return digest_in(dict(zip(DIGEST_FIELDS, values, strict=True)), forgotten)
 
-    async def place(self, order_id: str, forgotten: str, row: Mapping[str, str]) -> None:
+    async def place(self, order_id: str, forgotten: str, row: Mapping[str, str]) -> str | None:
         words = ("1", views.order_key(order_id), forgotten, *chain.from_iterable(row.items()))
-        await self._ask(lambda: self._run(_PLACE, views.PLACE, words))
+        return await self._ask(lambda: self._run(_PLACE, views.PLACE, words)) or None
 
     async def take(self, buckets: Sequence[Bucket], wanted: int) -> Grant:
         names = [bucket.name for bucket in buckets]

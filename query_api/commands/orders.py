@@ -1,7 +1,7 @@
 """Orders: placed, amended, cancelled. No market decision is made here: parse, stamp, append."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -57,12 +57,11 @@ async def place_order(call: Call) -> Answer:
     key = client_key(call)
     order_id = ids.order_id(call.principal.account_id, key or str(uuid4()))
     order = stamped(body, order_id, now_ms)
-    held = await _refuse_reuse(call, order) if key else None
     seconds = wait_seconds(call.headers)
     if seconds is not None:
-        return await _place_and_wait(call, order, now_ms, seconds, is_repeat=held is not None)
-    await _append_order(call, order, str(uuid4()), now_ms, is_repeat=held is not None)
-    return await _tell_again(call, order_id, now_ms) if held else _placed(order_id, now_ms)
+        return await _place_and_wait(call, order, now_ms, seconds)
+    is_repeat = await _append_order(call, order, str(uuid4()), now_ms)
+    return await _tell_again(call, order_id, now_ms) if is_repeat else _placed(order_id, now_ms)
 
 
 async def amend_order(call: Call) -> Answer:
@@ -151,12 +150,12 @@ def _expires_at_ms(time_in_force: str, given_ms: int | None, now_ms: int) -> int
 
 
 async def _place_and_wait(
-    call: Call, order: Mapping[str, Any], now_ms: int, seconds: float, *, is_repeat: bool
+    call: Call, order: Mapping[str, Any], now_ms: int, seconds: float
 ) -> Answer:
     command_id = str(uuid4())
     applied = {"Preference-Applied": f"wait={seconds:.0f}"}
     async with call.ports.facts.watch(command_id) as watch:
-        await _append_order(call, order, command_id, now_ms, is_repeat=is_repeat)
+        is_repeat = await _append_order(call, order, command_id, now_ms)
         decided = await _decision(call, order, watch, seconds, is_repeat)
     if decided is not None:
         return Answer(200, told_order(decided), applied)
@@ -205,22 +204,41 @@ def _refuse_if_reused(watch: Watch) -> None:
         raise problems.conflict("ORDER_KEY_REUSED", fact.record["detail"])
 
 
-async def _append_order(
-    call: Call, order: Mapping[str, Any], command_id: str, now_ms: int, *, is_repeat: bool
-) -> None:
-    """Append it, and then show it as pending: without Redis it is in the log all the same.
+async def _append_order(call: Call, order: Mapping[str, Any], command_id: str, now_ms: int) -> bool:
+    """Append it, show it as pending, and say whether its key had placed it before.
 
-    A repeat makes no fact that could be waited for, so it takes no place behind the log.
+    The row that the order has in Redis tells that, after the append, so that no order waits for it;
+    the account knows for certain, and makes no second order of a key (O2). Without Redis the order
+    is in the log all the same.
+
+    Raises:
+        Problem: 409 `ORDER_KEY_REUSED`, the key's order has another body.
     """
+    room = call.ports.room
     try:
-        async with nullcontext() if is_repeat else call.ports.room.order(command_id):
+        async with room.order(command_id):
             await _append(call, "place_order", order, command_id)
     except Full:
         raise problems.overloaded() from None
     call.ports.on_order(order["side"])
+    held = await _show_pending(call, order, now_ms)
+    if not held:
+        return False
+    room.repeated(command_id)
+    if held != order["digest"]:
+        raise problems.conflict(
+            "ORDER_KEY_REUSED",
+            f"the key of order {order['order_id']} was used with another body before (O2)",
+        )
+    return True
+
+
+async def _show_pending(call: Call, order: Mapping[str, Any], now_ms: int) -> str | None:
+    """Write the order's row in Redis if there is none; else the digest that it tells, if any."""
     row = views.pending_row(call.principal.account_id, order, now_ms)
     with suppress(Unavailable):
-        await call.ports.live.place(order["order_id"], views.forgotten_before(now_ms), row)
+        return await call.ports.live.place(order["order_id"], views.forgotten_before(now_ms), row)
+    return None
 
 
 async def _append(call: Call, kind: str, body: Mapping[str, Any], command_id: str) -> None:
@@ -269,21 +287,6 @@ async def _tell_again(call: Call, order_id: str, now_ms: int) -> Answer:
             told = {**answer.body, "status": order["status"], "created_at": created_at}
             return Answer(202, told, answer.headers)
     return answer
-
-
-async def _refuse_reuse(call: Call, order: Mapping[str, Any]) -> str | None:
-    """The digest that the key's order has in Redis; the account knows it for certain.
-
-    Raises:
-        Problem: 409 `ORDER_KEY_REUSED`, it is that of another body.
-    """
-    held = await _held_digest(call, order["order_id"])
-    if held and held != order["digest"]:
-        raise problems.conflict(
-            "ORDER_KEY_REUSED",
-            f"the key of order {order['order_id']} was used with another body before (O2)",
-        )
-    return held
 
 
 async def _held_digest(call: Call, order_id: str) -> str | None:

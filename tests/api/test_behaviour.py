@@ -141,15 +141,15 @@ async def test_a_reused_key_is_refused_by_redis_and_by_the_account(somewhere):
     placed = await buyer("POST", "/orders", bid, headers=key | WAIT)
     at_once = await buyer("POST", "/orders", {**bid, "quantity": 5}, headers=key)
     assert (at_once.status, at_once.body["code"]) == (409, "ORDER_KEY_REUSED")
-    digest = somewhere.ports.live.digest
+    place = somewhere.ports.live.place
 
     async def forgotten(*_):
         return None
 
-    somewhere.ports.live.digest = forgotten
+    somewhere.ports.live.place = forgotten
     by_account = await buyer("POST", "/orders", {**bid, "quantity": 5}, headers=key | WAIT)
     assert (by_account.status, by_account.body["code"]) == (409, "ORDER_KEY_REUSED")
-    somewhere.ports.live.digest = digest
+    somewhere.ports.live.place = place
     again = await buyer("POST", "/orders", bid, headers=key | WAIT)
     assert (again.status, again.body["id"]) == (200, placed.body["id"])
     assert again.body["quantity"] == 4
@@ -255,9 +255,10 @@ async def test_a_pending_row_is_written_once_and_forgotten_after_a_day(ports):
     before = views.forgotten_before(now_ms)
     assert await ports.live.order_row(order_id) == {}
     assert await ports.live.digest(order_id, before) is None
-    await ports.live.place(order_id, before, views.pending_row("a", order, now_ms))
+    assert await ports.live.place(order_id, before, views.pending_row("a", order, now_ms)) is None
     again = {**order, "quantity": 9, "digest": "d2"}
-    await ports.live.place(order_id, before, views.pending_row("a", again, now_ms + 5))
+    held = await ports.live.place(order_id, before, views.pending_row("a", again, now_ms + 5))
+    assert held == "d1"
     told = views.read_order(await ports.live.order_row(order_id))
     assert (told["quantity"], told["created_at_ms"], told["post_only"]) == (4, now_ms, True)
     assert await ports.live.digest(order_id, before) == "d1"

@@ -213,6 +213,15 @@ async def test_an_order_that_did_not_reach_the_log_is_not_waited_for(kept, room)
     assert (kept.sending, kept.waiting) == (0, 0)
 
 
+async def test_a_repeat_is_not_waited_for(kept, room):
+    for number in range(100):
+        async with room.order(str(number)):
+            pass
+        room.repeated(str(number))
+    assert (kept.sending, kept.waiting) == (0, 0)
+    assert not kept.is_full()
+
+
 async def test_orders_wait_for_a_place_in_the_order_of_their_coming(kept, room):
     assert [await place(room) for _ in range(3)] == ["sent"] * 3
     waiting = [asyncio.create_task(place(room)) for _ in range(4)]
