@@ -265,8 +265,10 @@ CREATE TABLE IF NOT EXISTS pricing_updates (
     occurred_at DateTime64(3, 'UTC') ALIAS fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')
 )
 ENGINE = ReplacingMergeTree
-PARTITION BY toYYYYMM(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC'))
-ORDER BY (gpu_type, region, product, window_start_ms, is_final, occurred_at_ms);
+PARTITION BY (is_final, if(is_final, toStartOfMonth(toDate(fromUnixTimestamp64Milli(window_start_ms, 'UTC'))), toDate(fromUnixTimestamp64Milli(window_start_ms, 'UTC'))))
+ORDER BY (gpu_type, region, product, window_start_ms, is_final, occurred_at_ms)
+TTL toDate(fromUnixTimestamp64Milli(window_start_ms, 'UTC')) + INTERVAL if(is_final, 730, 90) DAY
+SETTINGS ttl_only_drop_parts = 1;
 
 -- One row a trade; price in USD per GPU-hour, beside the integers of the facts; the cost of its GPUs
 -- over its whole duration is rounded once, half to even (market-rules.md U4).

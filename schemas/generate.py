@@ -154,7 +154,7 @@ def _newest_by(table: dict[str, Any]) -> str:
 
 
 def _partitions(table: dict[str, Any]) -> str:
-    """By month; by day what is deleted by the day, final results apart from what goes before them."""
+    """By month; by day what is deleted by the day, but final results, which stay longer."""
     if "keep_final_days" in table:
         day = _day(table)
         return f"PARTITION BY (is_final, if(is_final, toStartOfMonth({day}), {day}))\n"

@@ -26,92 +26,131 @@ _KEYS: Final[Mapping[Grouping, str]] = {
     "provider": "seller_id",
     "gpu_type": "toString(gpu_type)",
 }
-_TIME: Final = "toDateTime(intDiv({{{}:Int64}}, 1000), 'UTC')"
-_FROM, _TO = _TIME.format("from_ms"), _TIME.format("to_ms")
+_FROM: Final = "toDateTime(intDiv({from_ms:Int64}, 1000), 'UTC')"
+_TO: Final = "toDateTime(intDiv({to_ms:Int64}, 1000), 'UTC')"
 
-# How the market stands at two moments, `days_ago` 0 and 1: rows of a part, of which of the two, and
-# its amounts. Asked with the moment now and with the end of the hour that it is in.
-_NOW: Final = "{now_ms:Int64}"
-_END: Final = _TIME.format("end_ms")
-_END_BEFORE: Final = f"{_END} - INTERVAL 1 DAY"
-_HOURS: Final = f"hour >= {_END} - INTERVAL 2 DAY AND hour < {_END}"
-_DAYS_AGO: Final = f"hour < {_END_BEFORE} AS days_ago"
-# Each trade once without FINAL, which could not read by time.
-_VALUE: Final = f"""
+
+def _standings(now_ms: int) -> str:
+    """How the market stands now (`days_ago` 0) and stood a day before (1), each in parts.
+
+    One statement, for half of what any of its parts costs the engine is to look at it. Times stand
+    in it as numbers for the same reason: as parameters, and functions of them, they cost more.
+    """
+    end_ms = hour_of(now_ms) + HOUR_MS
+    parts = (
+        _value(now_ms),
+        _trades(end_ms),
+        _closings(end_ms),
+        _traders(end_ms),
+        _capacity(end_ms),
+        _spot(now_ms),
+    )
+    return "UNION ALL".join(parts)
+
+
+_PARTS: Final = {"value": 1, "trades": 2, "closings": 1, "traders": 2, "capacity": 3, "spot": 2}
+"""How many amounts each has."""
+
+
+def _value(now_ms: int) -> str:
+    """Each trade once without FINAL, which would not read them by time."""
+    before_ms = now_ms - DAY_MS
+    return f"""
     SELECT 'value' AS part, days_ago, [sum(toInt128(quantity) * price_micros)] AS amounts
     FROM (
-        SELECT occurred_at_ms < {_NOW} - {HOUR_MS} AS days_ago, quantity, price_micros
+        SELECT occurred_at_ms < {now_ms - HOUR_MS} AS days_ago, quantity, price_micros
         FROM orders_matched
-        WHERE (occurred_at_ms >= {_NOW} - {HOUR_MS} AND occurred_at_ms < {_NOW})
-            OR (occurred_at_ms >= {_NOW} - {DAY_MS + HOUR_MS} AND occurred_at_ms < {_NOW} - {DAY_MS})
+        WHERE (occurred_at_ms >= {now_ms - HOUR_MS} AND occurred_at_ms < {now_ms})
+            OR (occurred_at_ms >= {before_ms - HOUR_MS} AND occurred_at_ms < {before_ms})
         LIMIT 1 BY book_id, book_seq
     )
     GROUP BY days_ago
 """
-_TRADES: Final = f"""
-    SELECT 'trades', {_DAYS_AGO}, [sum(cost_micros), toInt128(sum(orders_filled))]
+
+
+def _trades(end_ms: int) -> str:
+    return f"""
+    SELECT 'trades', {_days_ago(end_ms)}, [sum(cost_micros), toInt128(sum(orders_filled))]
     FROM market_hours FINAL
-    WHERE {_HOURS}
+    WHERE {_hours(end_ms)}
     GROUP BY days_ago
 """
-_CLOSINGS: Final = f"""
-    SELECT 'closings', {_DAYS_AGO}, [toInt128(sum(orders))]
+
+
+def _closings(end_ms: int) -> str:
+    return f"""
+    SELECT 'closings', {_days_ago(end_ms)}, [toInt128(sum(orders))]
     FROM closing_hours FINAL
-    WHERE {_HOURS}
+    WHERE {_hours(end_ms)}
     GROUP BY days_ago
 """
-# The hours of a day before the end's hour of the day are of the 24 that end on it, the others of those
-# that end on the day after.
-_TRADERS: Final = f"""
-    SELECT 'traders', toDate({_END}) - day - is_later AS days_ago, [
+
+
+def _traders(end_ms: int) -> str:
+    """Of a day's hours those before the end's count for the end on it, the rest for the next."""
+    last_day, first_hours = end_ms // DAY_MS, (1 << end_ms % DAY_MS // HOUR_MS) - 1
+    return f"""
+    SELECT 'traders', toDate({last_day}) - day - is_later AS days_ago, [
         toInt128(uniqExactIf(account_id, side = 'seller')),
         toInt128(uniqExactIf(account_id, side = 'buyer'))]
     FROM trader_days
-    ARRAY JOIN [{{first_hours:UInt32}}, bitNot({{first_hours:UInt32}})] AS some, [0, 1] AS is_later
-    WHERE day >= toDate({_END}) - 2 AND day <= toDate({_END}) AND bitAnd(hours, some) != 0
+    ARRAY JOIN [{first_hours}, bitNot(toUInt32({first_hours}))] AS some, [0, 1] AS is_later
+    WHERE day >= toDate({last_day - 2}) AND day <= toDate({last_day}) AND bitAnd(hours, some) != 0
         AND days_ago IN (0, 1)
     GROUP BY days_ago
 """
-# The newest hour that has a row has one of all GPUs.
-_CAPACITY: Final = f"""
+
+
+def _capacity(end_ms: int) -> str:
+    """The newest hour that has a row has one of all GPUs."""
+    return f"""
     SELECT 'capacity', days_ago, argMax(amounts, hour)
     FROM (
         SELECT hour, [
             toInt128(sum(available)), toInt128(sum(held)), toInt128(sum(allocated))] AS amounts
         FROM capacity_hours FINAL
-        WHERE hour < {_END}
-            AND hour >= (SELECT max(hour) FROM capacity_hours WHERE hour < {_END_BEFORE})
+        WHERE hour < {end_ms // 1000} AND hour >= (
+            SELECT max(hour) FROM capacity_hours WHERE hour < {(end_ms - DAY_MS) // 1000})
         GROUP BY hour
     )
-    ARRAY JOIN if(hour < {_END_BEFORE}, [0, 1], [0]) AS days_ago
+    ARRAY JOIN if(hour < {(end_ms - DAY_MS) // 1000}, [0, 1], [0]) AS days_ago
     GROUP BY days_ago
 """
 
 
-def _told_by(at_ms: str) -> str:
-    """Which price updates were told in the hour up to a moment; the key has their windows."""
-    return (
-        f"(occurred_at_ms > {at_ms} - {HOUR_MS} AND occurred_at_ms <= {at_ms} "
-        f"AND window_start_ms >= {at_ms} - {HOUR_MS + WINDOW_MS} AND window_start_ms < {at_ms})"
-    )
-
-
-_SPOT: Final = f"""
+def _spot(now_ms: int) -> str:
+    return f"""
     SELECT 'spot', days_ago, [toInt128(sum(newest.1)), sum(toInt128(newest.1) * newest.2)]
     FROM (
         SELECT
-            occurred_at_ms <= {_NOW} - {DAY_MS} AS days_ago,
+            occurred_at_ms <= {now_ms - DAY_MS} AS days_ago,
             argMax((available + held + allocated, spot_price_micros), occurred_at_ms) AS newest
         FROM pricing_updates
         WHERE product = '{SPOT}' AND region = '{EVERYWHERE}' AND spot_price_micros > 0
-            AND ({_told_by(_NOW)} OR {_told_by(f"{_NOW} - {DAY_MS}")})
+            AND ({_told_by(now_ms)} OR {_told_by(now_ms - DAY_MS)})
         GROUP BY days_ago, gpu_type
     )
     GROUP BY days_ago
 """
-_PARTS: Final = {"value": 1, "trades": 2, "closings": 1, "traders": 2, "capacity": 3, "spot": 2}
-"""How many amounts each has."""
-_STANDINGS: Final = "UNION ALL".join((_VALUE, _TRADES, _CLOSINGS, _TRADERS, _CAPACITY, _SPOT))
+
+
+def _hours(end_ms: int) -> str:
+    """The 48 hours up to this one."""
+    return f"hour >= {(end_ms - 2 * DAY_MS) // 1000} AND hour < {end_ms // 1000}"
+
+
+def _days_ago(end_ms: int) -> str:
+    return f"hour < {(end_ms - DAY_MS) // 1000} AS days_ago"
+
+
+def _told_by(at_ms: int) -> str:
+    """Which price updates were told in the hour up to a moment; the key has their windows."""
+    return (
+        f"(occurred_at_ms > {at_ms - HOUR_MS} AND occurred_at_ms <= {at_ms} "
+        f"AND window_start_ms >= {at_ms - HOUR_MS - WINDOW_MS} AND window_start_ms < {at_ms})"
+    )
+
+
 # All GPUs have a row in each hour that was made; it holds for all steps up to the next such hour.
 _CAPACITIES: Final = f"""
     SELECT
@@ -154,10 +193,7 @@ class ClickHouseKpis:
         self._ask = ask
 
     async def standings(self, now_ms: int) -> tuple[Standing, Standing]:
-        end_ms = hour_of(now_ms) + HOUR_MS
-        first_hours = (1 << end_ms % DAY_MS // HOUR_MS) - 1
-        values = {"now_ms": now_ms, "end_ms": end_ms, "first_hours": first_hours}
-        rows = await self._rows(_STANDINGS, values)
+        rows = await self._ask(f"{_standings(now_ms)} SETTINGS max_threads = 2", {})
         found = {
             (row["part"], row["days_ago"]): [int(amount) for amount in row["amounts"]]
             for row in rows
@@ -190,9 +226,8 @@ def _standing(found: Mapping[tuple[str, int], Sequence[int]], days_ago: int) -> 
     value, trades, closings, traders, capacity, spot = (
         found.get((part, days_ago), (0,) * amounts) for part, amounts in _PARTS.items()
     )
-    return Standing(
-        *value, Activity(*trades, *closings, *traders), Capacity(*capacity), SpotPrice(*spot)
-    )
+    activity = Activity(*trades, *closings, *traders)
+    return Standing(value[0], activity, Capacity(*capacity), SpotPrice(*spot))
 
 
 def _each_step(

@@ -123,8 +123,8 @@ class MemoryKpis:
 
 def _is_spot_price(update: Row) -> bool:
     """Whether it tells what spot GPUs of its type cost everywhere."""
-    is_spot = update["product"] == SPOT and update["region"] == EVERYWHERE
-    return is_spot and update["spot_price_micros"] > 0
+    index = (update["product"], update["region"])
+    return index == (SPOT, EVERYWHERE) and int(update["spot_price_micros"]) > 0
 
 
 def _value(trades: Iterable[Mapping[str, Any]]) -> int:

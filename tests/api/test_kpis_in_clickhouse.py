@@ -75,7 +75,7 @@ def refresh(session: Any) -> None:
 
 
 def facts(seed: int, count: int, hours: int) -> list[ToldFact]:
-    """Trades, closings, changes of nodes and prices over some hours; in each log time and sequence rise."""
+    """Of each kind some over some hours; in each log time and sequence rise."""
     chance = random.Random(seed)
     times_ms = sorted(T0 + chance.randrange(hours * HOUR_MS) for _ in range(count))
     make = [trade, closing, node_change, price]

@@ -2,10 +2,10 @@
 
     python -m tests.bench.kpi --trades 10000000 --rows 100000000
 
-A folder is filled with a generated history (tests/bench/kpi_history.py), a process of the ClickHouse
-service opens it, and the API, in this process with everything else in memory, is asked each question
-again and again, as its clients would. The folder is temporary; with `--folder` it stays and is
-filled only if there is none yet, so that the two can be done one after another (`--only`).
+A folder is filled with a generated history (tests/bench/kpi_history.py), a process of the
+ClickHouse service opens it, and the API, in this process with everything else in memory, is asked
+each question again and again, as its clients would. The folder is temporary; with `--folder` it
+stays, so that filling and asking can be done one after another (`--only`).
 """
 
 import argparse

@@ -24,6 +24,7 @@ STEP_MS = 10_000
 """How far apart readings and prices are."""
 TOUCHED_SECONDS = 31
 """After which no hour counts as touched any more, so that a refresh leaves nothing to be made."""
+MERGED_SECONDS = 120
 MADE = ("market_hours", "seller_days", "closing_hours", "capacity_hours")
 _STEP = 2_000_000
 """Rows of an insert."""
@@ -61,12 +62,19 @@ class History:
         for view in MADE:
             for verb in ("START", "REFRESH", "WAIT"):
                 self._run(f"SYSTEM {verb} VIEW {view}_refresh")
+        self._wait_for_merges()
 
     def close(self) -> None:
         self._session.close()
 
-    def _run(self, sql: str) -> None:
-        self._session.query(sql)
+    def _wait_for_merges(self) -> None:
+        """What is asked next should not wait for what is merged after a flood of inserts."""
+        deadline = time.monotonic() + MERGED_SECONDS
+        while time.monotonic() < deadline and self._run("SELECT count() FROM system.merges") != "0":
+            time.sleep(1)
+
+    def _run(self, sql: str) -> str:
+        return str(self._session.query(sql, "TabSeparated")).strip()
 
     def _at(self, count: int) -> str:
         """When row `number` of so many is, so that all of them spread evenly over the days."""
