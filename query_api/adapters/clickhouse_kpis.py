@@ -182,8 +182,9 @@ _SOLD: Final = f"""
 """
 
 
-# There is little to read: more threads would cost more than they save.
+# There is little to read: more threads would cost more than they save, but for parts side by side.
 _SETTINGS: Final = "SETTINGS max_threads = 1"
+_OF_PARTS: Final = "SETTINGS max_threads = 2"
 
 
 class ClickHouseKpis:
@@ -193,7 +194,7 @@ class ClickHouseKpis:
         self._ask = ask
 
     async def standings(self, now_ms: int) -> tuple[Standing, Standing]:
-        rows = await self._ask(f"{_standings(now_ms)} SETTINGS max_threads = 2", {})
+        rows = await self._ask(f"{_standings(now_ms)} {_OF_PARTS}", {})
         found = {
             (row["part"], row["days_ago"]): [int(amount) for amount in row["amounts"]]
             for row in rows

@@ -110,7 +110,9 @@ def test_running_results_end_after_ninety_days_and_final_ones_after_two_years(
     (now,) = session.query("SELECT toUnixTimestamp64Milli(now64(3))", "TSV").bytes().split()
     for age_days, is_final in ((89, 0), (91, 0), (91, 1), (700, 1), (800, 1)):
         at_ms = int(now) - age_days * 24 * 3_600_000
-        session.query(f"INSERT INTO of_now (window_start_ms, is_final) VALUES ({at_ms}, {is_final})")
+        session.query(
+            f"INSERT INTO of_now (window_start_ms, is_final) VALUES ({at_ms}, {is_final})"
+        )
     session.query("OPTIMIZE TABLE of_now FINAL")
     kept = session.query("SELECT is_final, count() FROM of_now GROUP BY ALL ORDER BY ALL", "TSV")
     assert kept.bytes() == b"false\t1\ntrue\t2\n"
