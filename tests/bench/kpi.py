@@ -5,7 +5,9 @@
 A folder is filled with a generated history (tests/bench/kpi_history.py), a process of the
 ClickHouse service opens it, and the API, in this process with everything else in memory, is asked
 each question again and again, as its clients would. The folder is temporary; with `--folder` it
-stays, so that filling and asking can be done one after another (`--only`).
+stays, so that filling and asking can be done one after another (`--only`). With `--arriving` so
+many trades a second come in meanwhile, and a third as many changes of nodes, so that the aggregates
+of the running hour are made anew beside the questions.
 """
 
 import argparse
@@ -17,12 +19,14 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
+
+import httpx
 
 from query_api.adapters.clickhouse import ClickHouse, connect
 from query_api.adapters.clickhouse_kpis import ClickHouseKpis
@@ -36,7 +40,7 @@ from query_api.quotas import Policies
 from query_api.times import told
 from schemas.settings import Settings
 from stack import clickhouse
-from tests.bench.kpi_history import GPUS, History
+from tests.bench.kpi_history import GPUS, History, changes, trades
 from udfs.telemetry import Node
 
 MINUTE_MS = 60_000
@@ -44,6 +48,8 @@ DAY_MS = 24 * 60 * MINUTE_MS
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 WARM_UP_ROUNDS = 3
+FIRST_NEW = 10**9
+"""The number of the first fact that arrives; those of the history are below it."""
 PLENTY = {kind: Policies.of(kind, 10**6, 10**6, 10) for kind in LIMITS.policies}
 
 
@@ -100,8 +106,8 @@ class Client:
         return body
 
 
-async def client(history: ClickHouse) -> tuple[Client, dict[str, tuple[str, str]]]:
-    """The API as of the history's last trade, and its questions: who asks which path."""
+async def client(history: ClickHouse) -> tuple[Client, int, dict[str, tuple[str, str]]]:
+    """The API, its time, that of the history's last trade, and questions: who asks which path."""
     (newest,) = await history.rows(
         "SELECT max(occurred_at_ms) + 1 AS now_ms, any(seller_id) AS seller_id, "
         "(SELECT any(node_id) FROM providers_telemetry WHERE gpu_index = 0) AS node_id "
@@ -121,7 +127,7 @@ async def client(history: ClickHouse) -> tuple[Client, dict[str, tuple[str, str]
         "admin": await _key(registry, ports, "admin", "admin"),
         "provider": await _key(registry, ports, "provider", newest["seller_id"]),
     }
-    return Client(create_app(ports), keys), _questions(node_id, now_ms)
+    return Client(create_app(ports), keys), now_ms, _questions(node_id, now_ms)
 
 
 async def _key(registry: MemoryRegistry, ports: Ports, role: str, account_id: str) -> str:
@@ -176,11 +182,33 @@ def _questions(node_id: str, now_ms: int) -> dict[str, tuple[str, str]]:
     }
 
 
-async def ask(service: Service, rounds: int) -> None:
-    """Ask every question so many times and print what it took; the first ones do not count."""
+async def measure(service: Service, rounds: int, arriving: int) -> None:
+    """Ask every question while so many trades arrive each second."""
     user, password = clickhouse.WRITER, service.settings.text("CLICKHOUSE_PASSWORD")
-    http = connect(clickhouse.url(service.settings), user, password)
-    api, questions = await client(ClickHouse(http))
+    async with connect(clickhouse.url(service.settings), user, password) as http:
+        api, now_ms, questions = await client(ClickHouse(http))
+        arrival = asyncio.create_task(arrive(http, arriving, now_ms))
+        await ask(service, api, questions, rounds)
+        arrival.cancel()
+        with suppress(asyncio.CancelledError):
+            await arrival
+
+
+async def arrive(http: httpx.AsyncClient, per_second: int, now_ms: int) -> None:
+    """Insert new facts of this moment each second, as the projection does, until cancelled."""
+    number = FIRST_NEW
+    while per_second:
+        for facts, count in ((trades, per_second), (changes, max(1, per_second // 3))):
+            reply = await http.post("/", content=facts(number, count, str(now_ms - 1)))
+            reply.raise_for_status()
+        number += per_second
+        await asyncio.sleep(1)
+
+
+async def ask(
+    service: Service, api: Client, questions: Mapping[str, tuple[str, str]], rounds: int
+) -> None:
+    """Ask every question so many times and print what it took; the first ones do not count."""
     print("| question | p50 ms | p95 ms | engine's CPU ms |\n|---|---:|---:|---:|")
     for name, (caller, path) in questions.items():
         for _ in range(WARM_UP_ROUNDS):
@@ -193,7 +221,6 @@ async def ask(service: Service, rounds: int) -> None:
         cpu_ms = (service.cpu_ms() - cpu_ms) / rounds
         p95 = quantiles(taken, n=20)[-1]
         print(f"| {name} | {median(taken):.1f} | {p95:.1f} | {cpu_ms:.1f} |", flush=True)
-    await http.aclose()
 
 
 def fill(home: Path, trades: int, rows: int) -> None:
@@ -231,6 +258,7 @@ def main() -> None:
     parser.add_argument("--trades", type=int, default=10_000_000)
     parser.add_argument("--rows", type=int, default=100_000_000, help="readings of telemetry")
     parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--arriving", type=int, default=0, help="trades a second meanwhile")
     parser.add_argument("--folder", type=Path, help="of the history; stays")
     parser.add_argument("--only", choices=("fill", "ask"), help="one step, with --folder")
     wanted = parser.parse_args()
@@ -240,7 +268,7 @@ def main() -> None:
         if wanted.only == "fill":
             return
         with closing(Service(home)) as service:
-            asyncio.run(ask(service, wanted.rounds))
+            asyncio.run(measure(service, wanted.rounds, wanted.arriving))
             print(f"\nmemory of the engine, MB: {service.memory_mb('VmRSS'):,} now,", end=" ")
             print(f"{service.memory_mb('VmHWM'):,} at its greatest")
 

@@ -88,26 +88,7 @@ class History:
     def _put_trades(self, start: int, count: int, of: int) -> None:
         """A seller has one GPU type in one region; two products; the first tenth comes twice."""
         for rows in (count, count // 10):
-            self._insert_trades(start, rows, of)
-
-    def _insert_trades(self, start: int, count: int, of: int) -> None:
-        seller = _OF.format(of="number + 1", among=PROVIDERS)
-        self._run(
-            f"""
-            INSERT INTO orders_matched (trade_id, book_id, book_seq, occurred_at_ms, gpu_type,
-                product, region, bid_order_id, ask_order_id, buyer_id, seller_id, quantity,
-                price_micros, duration_seconds, bid_remaining, ask_remaining)
-            WITH {seller} AS seller, {_TYPES}[seller % 8 + 1] AS type,
-                if(number % 3 = 0, 'spot', 'ondemand') AS sold
-            SELECT {_ID.format("number")}, type || '.' || sold, number, {self._at(of)}, type, sold,
-                {_REGIONS}[seller % 4 + 1], {_ID.format("number + 1")}, {_ID.format("number + 2")},
-                {_ID.format(_OF.format(of="number", among=CONSUMERS))}, {_ID.format("seller")},
-                number % 8 + 1, 50 * (20000 + intHash32(number) % 60000), 3600 * (number % 48 + 1),
-                number % 2, number % 3
-            FROM numbers({start}, {count})
-            {_SETTINGS}
-            """
-        )
+            self._run(f"{trades(start, rows, self._at(of))} {_SETTINGS}")
 
     def _put_closings(self, start: int, count: int, of: int) -> None:
         self._run(
@@ -121,18 +102,7 @@ class History:
         )
 
     def _put_changes(self, start: int, count: int, of: int) -> None:
-        self._run(
-            f"""
-            INSERT INTO inventory_events (account_id, account_seq, occurred_at_ms, node_id,
-                gpu_type, region, health, available, held, allocated)
-            WITH {_OF.format(of="number", among=NODES)} AS node
-            SELECT toString(node % {PROVIDERS}), number, {self._at(of)}, {_ID.format("node")},
-                {_TYPES}[node % 8 + 1], {_REGIONS}[node % 4 + 1], 'healthy',
-                2, number % 3, 6 - number % 3
-            FROM numbers({start}, {count})
-            {_SETTINGS}
-            """
-        )
+        self._run(f"{changes(start, count, self._at(of))} {_SETTINGS}")
 
     def _put_readings(self, start: int, count: int, of: int) -> None:
         at = f"fromUnixTimestamp64Milli({self._back(NODES * GPUS, of)}, 'UTC')"
@@ -180,6 +150,37 @@ class History:
             {_SETTINGS}
             """
         )
+
+
+def trades(start: int, count: int, at: str) -> str:
+    """An insert of trades from this number on, at a time that is an expression of it."""
+    seller = _OF.format(of="number + 1", among=PROVIDERS)
+    return f"""
+        INSERT INTO orders_matched (trade_id, book_id, book_seq, occurred_at_ms, gpu_type,
+            product, region, bid_order_id, ask_order_id, buyer_id, seller_id, quantity,
+            price_micros, duration_seconds, bid_remaining, ask_remaining)
+        WITH {seller} AS seller, {_TYPES}[seller % 8 + 1] AS type,
+            if(number % 3 = 0, 'spot', 'ondemand') AS sold
+        SELECT {_ID.format("number")}, type || '.' || sold, number, {at}, type, sold,
+            {_REGIONS}[seller % 4 + 1], {_ID.format("number + 1")}, {_ID.format("number + 2")},
+            {_ID.format(_OF.format(of="number", among=CONSUMERS))}, {_ID.format("seller")},
+            number % 8 + 1, 50 * (20000 + intHash32(number) % 60000), 3600 * (number % 48 + 1),
+            number % 2, number % 3
+        FROM numbers({start}, {count})
+    """
+
+
+def changes(start: int, count: int, at: str) -> str:
+    """The same of changes of nodes."""
+    return f"""
+        INSERT INTO inventory_events (account_id, account_seq, occurred_at_ms, node_id,
+            gpu_type, region, health, available, held, allocated)
+        WITH {_OF.format(of="number", among=NODES)} AS node
+        SELECT toString(node % {PROVIDERS}), number, {at}, {_ID.format("node")},
+            {_TYPES}[node % 8 + 1], {_REGIONS}[node % 4 + 1], 'healthy',
+            2, number % 3, 6 - number % 3
+        FROM numbers({start}, {count})
+    """
 
 
 def _in_steps(count: int, put: Put) -> None:
