@@ -530,7 +530,8 @@ ORDER BY (hour, gpu_type, product, region);
 DROP VIEW IF EXISTS market_hours_refresh;
 
 -- The hours that were touched since they were made are made anew; 30 s of slack are for inserts that
--- were on their way meanwhile.
+-- were on their way meanwhile. All copies of a fact have its time, so they are in one partition: FINAL
+-- reads what lies in the way of the touched hours there, not the whole table.
 CREATE MATERIALIZED VIEW market_hours_refresh REFRESH EVERY 10 SECOND APPEND TO market_hours AS
 WITH
     made AS (SELECT hour, max(version) AS newest FROM market_hours GROUP BY hour),
@@ -553,7 +554,8 @@ FROM trades
 WHERE toStartOfHour(timestamp) IN (SELECT hour FROM stale)
     AND occurred_at_ms >= (SELECT toInt64(toUnixTimestamp(min(hour))) * 1000 FROM stale)
     AND (SELECT count() FROM stale) > 0
-GROUP BY hour, gpu_type, product, region;
+GROUP BY hour, gpu_type, product, region
+SETTINGS do_not_merge_across_partitions_select_final = 1;
 
 -- Who sold or bought on a day, and in which of its hours. The bits of a row are or-ed when rows are
 -- merged, so a fact that comes again changes nothing (groupBitOr, or uniqExact of the accounts).
@@ -642,7 +644,8 @@ WHERE toDate(timestamp) IN (SELECT day FROM stale)
     AND occurred_at_ms >= (SELECT toInt64(toUnixTimestamp(toDateTime(min(day), 'UTC'))) * 1000
         FROM stale)
     AND (SELECT count() FROM stale) > 0
-GROUP BY day, seller_id, gpu_type;
+GROUP BY day, seller_id, gpu_type
+SETTINGS do_not_merge_across_partitions_select_final = 1;
 
 -- Orders that closed before they were filled, by hour, book and reason (FINAL); made like market_hours.
 CREATE TABLE IF NOT EXISTS closing_hours (
@@ -675,7 +678,8 @@ FROM orders_cancelled FINAL
 WHERE toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')) IN (SELECT hour FROM stale)
     AND occurred_at_ms >= (SELECT toInt64(toUnixTimestamp(min(hour))) * 1000 FROM stale)
     AND (SELECT count() FROM stale) > 0
-GROUP BY hour, book_id, reason;
+GROUP BY hour, book_id, reason
+SETTINGS do_not_merge_across_partitions_select_final = 1;
 
 -- How each node stood at the end of each hour in which it changed: of an hour's facts the one with the
 -- greatest sequence stays, so a fact that comes again, or late, is harmless (FINAL, or argMax).
