@@ -4,14 +4,14 @@ Prices are decimal strings in USD: limits with 4 decimals, trades and averages w
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, NotRequired, cast
+from typing import Annotated, Any, Literal, NotRequired, cast
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from query_api import times
 from query_api.bodies import Role, Scope
-from query_api.kpis import Activity, Capacity, CapacityAt, Sold, SoldFilter
+from query_api.kpis import CapacityAt, Sold, SoldFilter, Standing
 from query_api.ports import Row
 from schemas.bounds import ROLLED_UP, STATISTICS
 from schemas.names import Health, OrderStatus, ReadingStatus
@@ -942,28 +942,18 @@ _GPU_STATUS: Mapping[str, Literal["available", "allocated", "maintenance"]] = {
 }
 
 
-class Figures(NamedTuple):
-    """What the key figures are made of."""
-
-    value_micros: int
-    activity: Activity
-    capacity: Capacity
-    fee_basis_points: int
-
-    def told(self) -> dict[str, str | int | float | None]:
-        """The figures by their names."""
-        traded = self.activity
-        return {
-            "trading_volume": money.trade_usd(self.value_micros),
-            "gpu_utilization": self.capacity.utilization,
-            "avg_spot_price": money.average_usd(traded.spot_value_micros, traded.spot_gpus),
-            "active_providers": traded.providers,
-            "active_consumers": traded.consumers,
-            "order_fill_rate": traded.fill_rate,
-            "platform_revenue": money.trade_usd(
-                money.fee_micros(traded.cost_micros, self.fee_basis_points)
-            ),
-        }
+def _figures(standing: Standing, fee_basis_points: int) -> dict[str, str | int | float | None]:
+    """The key figures by their names."""
+    traded, spot = standing.activity, standing.spot
+    return {
+        "trading_volume": money.trade_usd(standing.value_micros),
+        "gpu_utilization": standing.capacity.utilization,
+        "avg_spot_price": money.average_usd(spot.value_micros, spot.gpus),
+        "active_providers": traded.providers,
+        "active_consumers": traded.consumers,
+        "order_fill_rate": traded.fill_rate,
+        "platform_revenue": money.trade_usd(money.fee_micros(traded.cost_micros, fee_basis_points)),
+    }
 
 
 UNITS = {
@@ -977,9 +967,9 @@ UNITS = {
 }
 
 
-def told_dashboard(at_ms: int, now: Figures, before: Figures) -> Dashboard:
+def told_dashboard(at_ms: int, now: Standing, before: Standing, fee_basis_points: int) -> Dashboard:
     """The key figures of now, beside those of 24 hours before."""
-    values, values_before = now.told(), before.told()
+    values, values_before = (_figures(each, fee_basis_points) for each in (now, before))
     figures = {
         name: {"unit": unit, "value": values[name], "value_24h_before": values_before[name]}
         for name, unit in UNITS.items()

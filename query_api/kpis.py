@@ -14,17 +14,14 @@ Grouping = Literal["day", "provider", "gpu_type"]
 class Activity(NamedTuple):
     """What was traded, and which orders ended, in some time."""
 
-    spot_gpus: int = 0
-    spot_value_micros: int = 0
-    """Sum of quantity × price of spot trades."""
     cost_micros: int = 0
     """What the leases cost that were sold, over their whole duration."""
-    providers: int = 0
-    consumers: int = 0
     filled: int = 0
     """Orders that were filled to the last GPU."""
     closed: int = 0
     """Orders that ended otherwise."""
+    providers: int = 0
+    consumers: int = 0
 
     @property
     def fill_rate(self) -> float | None:
@@ -43,6 +40,27 @@ class Capacity(NamedTuple):
     def utilization(self) -> float | None:
         """Which part is leased."""
         return ratio(self.allocated, sum(self))
+
+
+class SpotPrice(NamedTuple):
+    """The spot prices of all GPU types that have one, each weighted by its type's GPUs."""
+
+    gpus: int = 0
+    value_micros: int = 0
+    """Sum of GPUs × price."""
+
+
+class Standing(NamedTuple):
+    """How the market stood at a moment."""
+
+    value_micros: int
+    """Sum of quantity × price of the trades of the 60 minutes before it."""
+    activity: Activity
+    """Of 24 hours of the clock, the one that it is in included."""
+    capacity: Capacity
+    """At the end of the hour that it is in, or now."""
+    spot: SpotPrice
+    """As told last, at most an hour before."""
 
 
 class CapacityAt(NamedTuple):
@@ -85,20 +103,14 @@ class SoldFilter(NamedTuple):
 
 
 class Kpis(Protocol):
-    """The figures of the whole market; times are whole hours unless it is said otherwise."""
+    """The figures of the whole market."""
 
-    async def value_micros(self, from_ms: int, to_ms: int) -> int:
-        """Sum of quantity × price of the trades between two moments, the second not included."""
-        ...
-
-    async def activity(self, from_ms: int, to_ms: int) -> Activity: ...
-
-    async def capacity(self, before_ms: int) -> Capacity:
-        """How GPUs stood when the hour that ends then was over."""
+    async def standings(self, now_ms: int) -> tuple[Standing, Standing]:
+        """How the market stands now, and stood 24 hours before."""
         ...
 
     async def capacities(self, wanted: CapacityFilter) -> list[CapacityAt]:
-        """Oldest first; nothing for what is before the first node."""
+        """Oldest first, of whole hours; nothing for what is before the first node."""
         ...
 
     async def sold(self, wanted: SoldFilter) -> list[Sold]:

@@ -265,8 +265,10 @@ CREATE TABLE IF NOT EXISTS pricing_updates (
     occurred_at DateTime64(3, 'UTC') ALIAS fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')
 )
 ENGINE = ReplacingMergeTree
-PARTITION BY toYYYYMM(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC'))
-ORDER BY (gpu_type, region, product, window_start_ms, is_final, occurred_at_ms);
+PARTITION BY (is_final, if(is_final, toStartOfMonth(toDate(fromUnixTimestamp64Milli(window_start_ms, 'UTC'))), toDate(fromUnixTimestamp64Milli(window_start_ms, 'UTC'))))
+ORDER BY (gpu_type, region, product, window_start_ms, is_final, occurred_at_ms)
+TTL toDate(fromUnixTimestamp64Milli(window_start_ms, 'UTC')) + INTERVAL if(is_final, 730, 90) DAY
+SETTINGS ttl_only_drop_parts = 1;
 
 -- One row a trade; price in USD per GPU-hour, beside the integers of the facts; the cost of its GPUs
 -- over its whole duration is rounded once, half to even (market-rules.md U4).
@@ -495,6 +497,15 @@ SELECT DISTINCT
 FROM inventory_events
 WHERE (SELECT count() FROM touched_hours WHERE source = 'inventory_events') = 0;
 
+-- Trades in the order of their time, as columns of few bytes: what was traded in the last hour is a
+-- granule or two, not one of each book. A part's projection is of its rows after they were merged; parts
+-- from before have none until they are.
+ALTER TABLE orders_matched MODIFY SETTING deduplicate_merge_projection_mode = 'rebuild';
+
+ALTER TABLE orders_matched ADD PROJECTION IF NOT EXISTS by_time (
+    SELECT book_id, book_seq, occurred_at_ms, quantity, price_micros ORDER BY occurred_at_ms
+);
+
 -- What was traded, by hour and market: a row of the greatest version counts (FINAL).
 CREATE TABLE IF NOT EXISTS market_hours (
     hour DateTime('UTC'),
@@ -519,7 +530,8 @@ ORDER BY (hour, gpu_type, product, region);
 DROP VIEW IF EXISTS market_hours_refresh;
 
 -- The hours that were touched since they were made are made anew; 30 s of slack are for inserts that
--- were on their way meanwhile.
+-- were on their way meanwhile. All copies of a fact have its time, so they are in one partition: FINAL
+-- reads what lies in the way of the touched hours there, not the whole table.
 CREATE MATERIALIZED VIEW market_hours_refresh REFRESH EVERY 10 SECOND APPEND TO market_hours AS
 WITH
     made AS (SELECT hour, max(version) AS newest FROM market_hours GROUP BY hour),
@@ -542,33 +554,51 @@ FROM trades
 WHERE toStartOfHour(timestamp) IN (SELECT hour FROM stale)
     AND occurred_at_ms >= (SELECT toInt64(toUnixTimestamp(min(hour))) * 1000 FROM stale)
     AND (SELECT count() FROM stale) > 0
-GROUP BY hour, gpu_type, product, region;
+GROUP BY hour, gpu_type, product, region
+SETTINGS do_not_merge_across_partitions_select_final = 1;
 
--- Who sold or bought in an hour; a row is the same however often it comes (DISTINCT, or uniqExact).
-CREATE TABLE IF NOT EXISTS trader_hours (
-    hour DateTime('UTC'),
+-- Who sold or bought on a day, and in which of its hours. The bits of a row are or-ed when rows are
+-- merged, so a fact that comes again changes nothing (groupBitOr, or uniqExact of the accounts).
+CREATE TABLE IF NOT EXISTS trader_days (
+    day Date,
     side LowCardinality(String) COMMENT 'seller or buyer',
-    account_id String
+    account_id String,
+    hours SimpleAggregateFunction(groupBitOr, UInt32) COMMENT 'bit h is set by a trade in hour h'
 )
-ENGINE = ReplacingMergeTree
-PARTITION BY toYYYYMM(hour)
-ORDER BY (hour, side, account_id);
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(day)
+ORDER BY (day, side, account_id);
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS orders_matched_traders TO trader_hours AS
-SELECT DISTINCT
-    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')) AS hour,
-    (arrayJoin([('seller', seller_id), ('buyer', buyer_id)]) AS trader).1 AS side,
-    trader.2 AS account_id
-FROM orders_matched;
+-- What it was before: a row an hour.
+DROP VIEW IF EXISTS orders_matched_traders;
+
+DROP TABLE IF EXISTS trader_hours;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS orders_matched_trader_days TO trader_days AS
+SELECT
+    toDate(at) AS day, trader.1 AS side, trader.2 AS account_id,
+    groupBitOr(bitShiftLeft(toUInt32(1), toHour(at))) AS hours
+FROM (
+    SELECT
+        fromUnixTimestamp64Milli(occurred_at_ms, 'UTC') AS at,
+        arrayJoin([('seller', seller_id), ('buyer', buyer_id)]) AS trader
+    FROM orders_matched
+)
+GROUP BY day, side, account_id;
 
 -- Facts from before there was this table.
-INSERT INTO trader_hours
-SELECT DISTINCT
-    toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')),
-    (arrayJoin([('seller', seller_id), ('buyer', buyer_id)]) AS trader).1,
-    trader.2
-FROM orders_matched
-WHERE (SELECT count() FROM trader_hours) = 0;
+INSERT INTO trader_days
+SELECT
+    toDate(at) AS day, trader.1 AS side, trader.2 AS account_id,
+    groupBitOr(bitShiftLeft(toUInt32(1), toHour(at)))
+FROM (
+    SELECT
+        fromUnixTimestamp64Milli(occurred_at_ms, 'UTC') AS at,
+        arrayJoin([('seller', seller_id), ('buyer', buyer_id)]) AS trader
+    FROM orders_matched
+    WHERE (SELECT count() FROM trader_days) = 0
+)
+GROUP BY day, side, account_id;
 
 -- What each seller sold, by day and GPU type (FINAL); made like market_hours.
 CREATE TABLE IF NOT EXISTS seller_days (
@@ -614,7 +644,8 @@ WHERE toDate(timestamp) IN (SELECT day FROM stale)
     AND occurred_at_ms >= (SELECT toInt64(toUnixTimestamp(toDateTime(min(day), 'UTC'))) * 1000
         FROM stale)
     AND (SELECT count() FROM stale) > 0
-GROUP BY day, seller_id, gpu_type;
+GROUP BY day, seller_id, gpu_type
+SETTINGS do_not_merge_across_partitions_select_final = 1;
 
 -- Orders that closed before they were filled, by hour, book and reason (FINAL); made like market_hours.
 CREATE TABLE IF NOT EXISTS closing_hours (
@@ -647,7 +678,8 @@ FROM orders_cancelled FINAL
 WHERE toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')) IN (SELECT hour FROM stale)
     AND occurred_at_ms >= (SELECT toInt64(toUnixTimestamp(min(hour))) * 1000 FROM stale)
     AND (SELECT count() FROM stale) > 0
-GROUP BY hour, book_id, reason;
+GROUP BY hour, book_id, reason
+SETTINGS do_not_merge_across_partitions_select_final = 1;
 
 -- How each node stood at the end of each hour in which it changed: of an hour's facts the one with the
 -- greatest sequence stays, so a fact that comes again, or late, is harmless (FINAL, or argMax).
@@ -723,7 +755,7 @@ FROM (
     SELECT
         gpu_type, region, newest,
         arrayJoin(range(
-            greatest(step, first_step),
+            step,
             leadInFrame(step, 1, end_step) OVER (
                 PARTITION BY node_id ORDER BY step
                 ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
@@ -731,7 +763,9 @@ FROM (
         )) AS at
     FROM (
         SELECT
-            node_id, gpu_type, region, toUInt32(intDiv(toUnixTimestamp(hour), 3600)) AS step,
+            node_id, gpu_type, region,
+            -- of all that was before the first hour to be made, the newest is enough
+            greatest(toUInt32(intDiv(toUnixTimestamp(hour), 3600)), first_step) AS step,
             argMax((available, held, allocated), account_seq) AS newest
         FROM node_hours
         WHERE (SELECT count() FROM stale) > 0

@@ -154,7 +154,10 @@ def _newest_by(table: dict[str, Any]) -> str:
 
 
 def _partitions(table: dict[str, Any]) -> str:
-    """By month; by day what is deleted by the day."""
+    """By month; by day what is deleted by the day, but final results, which stay longer."""
+    if "keep_final_days" in table:
+        day = _day(table)
+        return f"PARTITION BY (is_final, if(is_final, toStartOfMonth({day}), {day}))\n"
     if "keep_days" in table:
         return f"PARTITION BY {_day(table)}\n"
     return "PARTITION BY toYYYYMM(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC'))\n"
@@ -165,6 +168,8 @@ def _ends(table: dict[str, Any]) -> str:
     if "keep_days" not in table:
         return ""
     days = table["keep_days"]
+    if "keep_final_days" in table:
+        days = f"if(is_final, {table['keep_final_days']}, {days})"
     return f"\nTTL {_day(table)} + INTERVAL {days} DAY\nSETTINGS ttl_only_drop_parts = 1"
 
 

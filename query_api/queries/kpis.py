@@ -1,6 +1,5 @@
 """How the market goes: its key figures, how far its GPUs are used, and what they earn."""
 
-import asyncio
 from collections.abc import Sequence
 
 from query_api import answers, problems, times
@@ -31,11 +30,12 @@ async def show_dashboard(call: Call) -> Answer:
 
     The trading volume is of the 60 minutes up to now. The other figures of trade are of 24 hours of
     the clock, the running one included; before that, of the 24 that ended with the hour which now
-    was 24 hours ago. Utilisation is as of now; before that, as of the end of that hour.
+    was 24 hours ago. Utilisation is as of now; before that, as of the end of that hour. The average
+    spot price is over the GPU types' spot prices as told last, each weighted by its GPUs.
     """
-    now_ms = call.ports.clock.now_ms()
-    now, before = await asyncio.gather(_figures(call, now_ms), _figures(call, now_ms - DAY_MS))
-    return Answer(200, told_dashboard(now_ms, now, before))
+    now_ms, fee_basis_points = call.ports.clock.now_ms(), call.ports.fee_basis_points
+    now, before = await call.ports.kpis.standings(now_ms)
+    return Answer(200, told_dashboard(now_ms, now, before, fee_basis_points))
 
 
 async def list_utilization(call: Call) -> Answer:
@@ -61,16 +61,6 @@ async def list_own_revenue(call: Call) -> Answer:
     query: RevenueQuery = call.query
     provider = await own_provider(call)
     return await _revenue(call, SoldFilter(*_days(call), query.by, provider["account_id"]))
-
-
-async def _figures(call: Call, at_ms: int) -> answers.Figures:
-    kpis, end_ms = call.ports.kpis, hour_of(at_ms) + HOUR_MS
-    value_micros, activity, capacity = await asyncio.gather(
-        kpis.value_micros(at_ms - HOUR_MS, at_ms),
-        kpis.activity(end_ms - DAY_MS, end_ms),
-        kpis.capacity(end_ms),
-    )
-    return answers.Figures(value_micros, activity, capacity, call.ports.fee_basis_points)
 
 
 async def _revenue(call: Call, wanted: SoldFilter) -> Answer:

@@ -40,7 +40,7 @@ FROM (
     SELECT
         gpu_type, region, newest,
         arrayJoin(range(
-            greatest(step, first_step),
+            step,
             leadInFrame(step, 1, end_step) OVER (
                 PARTITION BY node_id ORDER BY step
                 ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
@@ -48,7 +48,9 @@ FROM (
         )) AS at
     FROM (
         SELECT
-            node_id, gpu_type, region, toUInt32(intDiv(toUnixTimestamp(hour), 3600)) AS step,
+            node_id, gpu_type, region,
+            -- of all that was before the first hour to be made, the newest is enough
+            greatest(toUInt32(intDiv(toUnixTimestamp(hour), 3600)), first_step) AS step,
             argMax((available, held, allocated), account_seq) AS newest
         FROM node_hours
         WHERE (SELECT count() FROM stale) > 0

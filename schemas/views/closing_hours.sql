@@ -29,4 +29,5 @@ FROM orders_cancelled FINAL
 WHERE toStartOfHour(fromUnixTimestamp64Milli(occurred_at_ms, 'UTC')) IN (SELECT hour FROM stale)
     AND occurred_at_ms >= (SELECT toInt64(toUnixTimestamp(min(hour))) * 1000 FROM stale)
     AND (SELECT count() FROM stale) > 0
-GROUP BY hour, book_id, reason;
+GROUP BY hour, book_id, reason
+SETTINGS do_not_merge_across_partitions_select_final = 1;

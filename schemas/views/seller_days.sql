@@ -42,4 +42,5 @@ WHERE toDate(timestamp) IN (SELECT day FROM stale)
     AND occurred_at_ms >= (SELECT toInt64(toUnixTimestamp(toDateTime(min(day), 'UTC'))) * 1000
         FROM stale)
     AND (SELECT count() FROM stale) > 0
-GROUP BY day, seller_id, gpu_type;
+GROUP BY day, seller_id, gpu_type
+SETTINGS do_not_merge_across_partitions_select_final = 1;

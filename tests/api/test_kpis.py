@@ -8,7 +8,9 @@ import pytest
 
 from query_api.kpis import DAY_MS, HOUR_MS, day_of, fees_micros
 from tests.api.conftest import ASK, BID, Caller, World
+from tests.api.test_pricing import update
 
+EVERYWHERE = {"region": "", "allocated": 1, "held": 2, "available": 5}
 CSV = {"Accept": "text/csv"}
 
 
@@ -18,6 +20,12 @@ async def trade(seller: Caller, buyer: Caller, **changes: Any) -> None:
     bid = await buyer("POST", "/orders", {**BID, **changes})
     assert (await buyer("GET", f"/orders/{bid.body['order_id']}")).body["status"] == "filled"
     await seller("DELETE", f"/orders/{ask.body['order_id']}")
+
+
+def tell_price(world: World, price_micros: int, **changes: Any) -> None:
+    """A type's spot price everywhere, as of now; it has eight GPUs."""
+    fields = {**EVERYWHERE, "spot_price_micros": price_micros, **changes}
+    world.market.prices.append(update(0, **fields, occurred_at_ms=world.clock.now_ms()))
 
 
 async def values(admin: Caller) -> dict[str, tuple[Any, Any]]:
@@ -31,11 +39,12 @@ async def test_the_dashboard_tells_seven_figures_and_those_of_a_day_before(world
     seller = await world.seller()
     await trade(seller, buyer, product="spot")
     world.clock.advance(1)  # what happens at a moment is told from the next on
+    tell_price(world, 2_700_000)
     world.ports.fee_basis_points = 250
     assert await values(admin) == {
         "trading_volume": ("9.000000", "0.000000"),
         "gpu_utilization": (0.5, None),
-        "avg_spot_price": ("2.250000", None),
+        "avg_spot_price": ("2.700000", None),
         "active_providers": (1, 0),
         "active_consumers": (1, 0),
         "order_fill_rate": (0.5, None),
@@ -45,11 +54,27 @@ async def test_the_dashboard_tells_seven_figures_and_those_of_a_day_before(world
     later = await values(admin)
     assert later["trading_volume"] == ("0.000000", "9.000000")
     assert later["gpu_utilization"] == (0.5, 0.5)
+    assert later["avg_spot_price"] == (None, "2.700000")
     assert later["platform_revenue"] == ("0.000000", "5.400000")
 
 
-async def test_an_on_demand_trade_is_in_no_spot_price(world, admin, buyer):
-    await trade(await world.seller(), buyer)
+async def test_a_trade_is_no_spot_price(world, admin, buyer):
+    await trade(await world.seller(), buyer, product="spot")
+    assert (await values(admin))["avg_spot_price"] == (None, None)
+
+
+async def test_the_average_spot_price_weighs_each_types_newest_by_its_gpus(world, admin):
+    tell_price(world, 9_000_000)
+    world.clock.advance(10_000)
+    tell_price(world, 3_000_000)
+    tell_price(world, 600_000, gpu_type="T4", allocated=0, held=0, available=4)
+    tell_price(world, 0, gpu_type="L4")  # has none
+    tell_price(world, 5_000_000, region="us-west-2")
+    tell_price(world, 5_000_000, product="ondemand")
+    assert (await values(admin))["avg_spot_price"] == ("2.200000", None)
+    world.clock.advance(HOUR_MS - 1)
+    assert (await values(admin))["avg_spot_price"] == ("2.200000", None)
+    world.clock.advance(1)
     assert (await values(admin))["avg_spot_price"] == (None, None)
 
 

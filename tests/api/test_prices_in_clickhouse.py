@@ -23,7 +23,8 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     session = chdb.session.Session(str(tmp_path_factory.mktemp("prices")))
     for statement in statements(generate.ddl_source()):
         if "EXISTS pricing_updates" in statement:
-            session.query(statement)
+            # A test's prices may be of any time: nothing may end while it runs.
+            session.query(statement.replace(" DAY\n", " YEAR\n"))
     yield session
     session.close()
 
@@ -98,3 +99,20 @@ async def test_the_newest_running_result_of_each_product(session: Any, history: 
     rows = await history.newest_prices(["H100", "L4"], "us-west-2")
     told = {each["product"]: each for each in rows}
     assert told == {"spot": update(0, **new), "ondemand": update(0, **other)}
+
+
+def test_running_results_end_after_ninety_days_and_final_ones_after_two_years(
+    session: Any, history: ClickHouse
+) -> None:
+    ddl = generate.ddl_source().split("EXISTS pricing_updates (")[1].split(";")[0]
+    assert "INTERVAL if(is_final, 730, 90) DAY\nSETTINGS ttl_only_drop_parts = 1" in ddl
+    session.query(f"CREATE TABLE of_now ({ddl}")
+    (now,) = session.query("SELECT toUnixTimestamp64Milli(now64(3))", "TSV").bytes().split()
+    for age_days, is_final in ((89, 0), (91, 0), (91, 1), (700, 1), (800, 1)):
+        at_ms = int(now) - age_days * 24 * 3_600_000
+        session.query(
+            f"INSERT INTO of_now (window_start_ms, is_final) VALUES ({at_ms}, {is_final})"
+        )
+    session.query("OPTIMIZE TABLE of_now FINAL")
+    kept = session.query("SELECT is_final, count() FROM of_now GROUP BY ALL ORDER BY ALL", "TSV")
+    assert kept.bytes() == b"false\t1\ntrue\t2\n"
