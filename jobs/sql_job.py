@@ -27,9 +27,9 @@ class SqlJob(StreamingJob):
         """The name under which its state is saved: another one for other statements.
 
         Flink lays a state out as it plans the statements, so only the same ones can go on from it;
-        others start at the beginning of the log.
+        others start at the beginning of the log. So do other settings of planner or state.
         """
-        text = "\n".join((*self.tables("", "", ""), *self.inserts))
+        text = "\n".join((*self.tables("", "", ""), *self.inserts, *self.flink_settings.values()))
         return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     @property
@@ -44,4 +44,8 @@ class SqlJob(StreamingJob):
             "execution.buffer-timeout.interval": "100 ms",
             "table.exec.source.idle-timeout": f"{self.idle_seconds} s",
             "table.local-time-zone": "UTC",
+            # State of seconds, touched by every record: in memory that costs a tenth.
+            "state.backend.type": "hashmap",
+            # The second phase would count what the first one wrote down; they are one process.
+            "table.optimizer.agg-phase-strategy": "ONE_PHASE",
         }
