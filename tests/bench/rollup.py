@@ -35,7 +35,11 @@ FLINK = {
     "table.local-time-zone": "UTC",
     "pipeline.object-reuse": "true",
     "taskmanager.memory.managed.size": "64m",
-    **telemetry_rollup.JOB.flink_settings,
+    **{
+        key: value
+        for key, value in telemetry_rollup.JOB.flink_settings.items()
+        if key.startswith(("table.", "state."))
+    },
 }
 
 
@@ -136,7 +140,7 @@ def prepare(folder: Path) -> None:
         "JAVA_HOME": str(java.HOME),
         "FLINK_HOME": str(distribution),
         "FLINK_LIB_DIR": str(lib),
-        "JVM_ARGS": "-Xmx1g -XX:ActiveProcessorCount=1",
+        "JVM_ARGS": "-Xmx1500m -XX:ActiveProcessorCount=1 -XX:+UseParallelGC",
     }
 
 
