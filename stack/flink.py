@@ -21,7 +21,7 @@ SLOTS = 8
 JOBMANAGER = "flink-jobmanager"
 TASKMANAGER = "flink-taskmanager"
 JOBMANAGER_MEMORY = "1024m"
-TASKMANAGER_MEMORY = "2560m"
+TASKMANAGER_MEMORY = "3072m"
 MANAGED_MEMORY = "512m"
 """Of it for RocksDB and for records that wait for their windows; what it has more is heap, where
 the rollup job keeps the readings of a minute."""

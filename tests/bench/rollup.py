@@ -147,7 +147,7 @@ def prepare(folder: Path) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.rollup", description=__doc__)
-    parser.add_argument("--readings", type=int, default=200_000)
+    parser.add_argument("--readings", type=int, default=1_000_000)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         small, large = folder / "small.avro", folder / "large.avro"
