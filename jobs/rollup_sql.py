@@ -5,9 +5,9 @@ statements run over the log and, in tests, over a file.
 
 - *Time* is the readings' own. It is taken as no later than the append time: a node whose clock is
   ahead, or a forged time, makes nobody else's readings late.
-- *A reading is counted once*: its identity is node, GPU and timestamp, and windows of 10 s by that
-  identity come before all others, so that copies are one row there. The windows of a minute are
-  made of these rows, so whatever is read is kept once and for 10 s alone.
+- *A reading is counted once*: its identity is node, GPU and timestamp, and short windows by that
+  identity come before all others, so that copies are one row there. The longer windows are made of
+  these rows. So there is something to do all the time, and little left when a window ends.
 - *A reading is late* if it was appended more than five seconds after it was measured, or if the
   watermark has passed it. The first holds of all that a window may have dropped, also right after a
   restart, when windows remember a watermark that the source does not. The second holds besides
@@ -18,18 +18,19 @@ from collections.abc import Iterator
 from typing import Final
 
 from jobs import rollups
-from jobs.rollups import NODE_SECONDS, Rollup
+from jobs.rollups import Rollup
 from schemas import contract
 from schemas.bounds import ROLLED_UP
 from schemas.readings import LABELS
 
 OUT_OF_ORDER_SECONDS: Final = 5
+ONCE_SECONDS: Final = 1
+"""The windows of which all others are made; what they last is a divisor of what those do."""
 IDLE_SECONDS: Final = 5
 """A partition without readings for so long holds nobody's time back."""
 
 READINGS: Final = "readings"
 ONCE: Final = "readings_once"
-TIMED: Final = "readings_once_timed"
 ROLLUPS: Final = "rollups"
 LATE: Final = "late_readings"
 
@@ -56,19 +57,17 @@ def late_columns() -> str:
 
 
 def views() -> Iterator[str]:
-    """Every reading once, with its window of 10 s, and the same with a time for longer windows."""
-    of_reading = ", ".join((*_LABELS, "gpu_index", "`timestamp`"))
+    """Every reading once, with a time for longer windows."""
+    labels = ", ".join(_LABELS)
     measured = ", ".join(f"MAX({name}) AS {name}" for name in ROLLED_UP)
     yield f"""
         CREATE TEMPORARY VIEW {ONCE} AS
-        SELECT window_start, window_end, window_time, {", ".join(_LABELS)}, {measured}
+        SELECT window_time AS row_time, {labels}, {measured}
         FROM TABLE(
-            TUMBLE(TABLE {READINGS}, DESCRIPTOR(`timestamp`), INTERVAL '{NODE_SECONDS}' SECOND)
+            TUMBLE(TABLE {READINGS}, DESCRIPTOR(`timestamp`), INTERVAL '{ONCE_SECONDS}' SECOND)
         )
-        GROUP BY window_start, window_end, window_time, {of_reading}"""
-    yield f"""
-        CREATE TEMPORARY VIEW {TIMED} AS
-        SELECT window_time AS row_time, {", ".join((*_LABELS, *ROLLED_UP))} FROM {ONCE}"""
+        GROUP BY
+            window_start, window_end, window_time, {labels}, gpu_index, `timestamp`"""
 
 
 def inserts() -> Iterator[str]:
@@ -91,15 +90,10 @@ def _rollup(rollup: Rollup) -> str:
         INSERT INTO {ROLLUPS}
         SELECT
             {columns}
-        FROM {_windows(rollup.seconds)}
+        FROM TABLE(
+            TUMBLE(TABLE {ONCE}, DESCRIPTOR(row_time), INTERVAL '{rollup.seconds}' SECOND)
+        )
         GROUP BY window_start, window_end, {", ".join(rollup.labels)}"""
-
-
-def _windows(seconds: int) -> str:
-    """Every reading once, each with its window of so long."""
-    if seconds == NODE_SECONDS:
-        return ONCE
-    return f"TABLE(TUMBLE(TABLE {TIMED}, DESCRIPTOR(row_time), INTERVAL '{seconds}' SECOND))"
 
 
 def _column(rollup: Rollup, name: str) -> str:
