@@ -42,7 +42,7 @@ LEAD_SECONDS, SETTLE_SECONDS, TAIL_SECONDS = 30, 10, 10
 """Load around the windows that count: a quarter of the nodes while a JVM that just started is slow,
 all of them when their status is news, and all until the last window that counts has ended."""
 PATIENCE_SECONDS = 45.0
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.5
 TICK_SECONDS = 0.01
 ENCODE_SECONDS = 15e-6
 """More than a reading takes to encode; all are before the first is due."""
