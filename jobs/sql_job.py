@@ -46,8 +46,8 @@ class SqlJob(StreamingJob):
             "execution.buffer-timeout.interval": "100 ms",
             "table.exec.source.idle-timeout": f"{self.idle_seconds} s",
             "table.local-time-zone": "UTC",
-            # State of seconds, touched by every record: in memory that costs a fraction. A checkpoint
-            # is a copy of all of it, so there are fewer.
+            # State of seconds, touched by every record: memory costs a fraction of what RocksDB
+            # does. A checkpoint is a copy of all of it, so there are fewer.
             "state.backend.type": "hashmap",
             "execution.checkpointing.interval": f"{CHECKPOINT_SECONDS} s",
             # The second phase would count what the first one wrote down; they are one process.
