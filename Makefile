@@ -54,9 +54,10 @@ bench-latency: .venv/.dev ## Measure order to trade at 1,000 orders/s for 60 s
 	$(BIN)/gpubroker up
 	$(BIN)/python -m tests.bench.latency $(or $(BENCH),--rate 1000 --seconds 60)
 
-bench-telemetry: .venv/.dev ## Measure what a reading costs on its way into the log, and in its windows
+bench-telemetry: .venv/.dev ## Measure what a reading costs, then 20,000 a second on a market of their own
 	$(BIN)/python -m tests.bench.telemetry
-	$(BIN)/python -m tests.bench.rollup $(BENCH)
+	$(BIN)/python -m tests.bench.rollup
+	$(BIN)/python -m tests.bench.readings $(BENCH)
 
 faults: .venv/.dev ## Kill everything, one after another, under load, and check what came of it
 	$(BIN)/gpubroker up

@@ -7,37 +7,14 @@ the one that knows more has the higher version, in whichever order they come.
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from jobs.rollup_sql import MINUTE_SECONDS, NODE_SECONDS
+from jobs.rollups import ROLLUPS, Rollup
 from schemas import contract
 from schemas.bounds import ROLLED_UP
-from schemas.names import RollupScope
 
 WINDOWS_A_QUERY: Final = 2_000
 
-
-class Rollup(NamedTuple):
-    """One kind of window: whose, and how long."""
-
-    scope: RollupScope
-    seconds: int
-    key: tuple[str, ...]
-    """The fields of a reading that say whose window it is in."""
-
-
-ROLLUPS: Final = (
-    Rollup("node", NODE_SECONDS, ("node_id",)),
-    Rollup("node", MINUTE_SECONDS, ("node_id",)),
-    Rollup("cluster", MINUTE_SECONDS, ("cluster_id",)),
-    Rollup("market", MINUTE_SECONDS, ("gpu_type", "region")),
-)
-_LABELS: Final = {
-    "node": {"gpu_type", "region", "cluster_id", "provider_id", "node_id"},
-    "cluster": {"region", "cluster_id", "provider_id"},
-    "market": {"gpu_type", "region"},
-}
-"""What all readings of a window have in common, by its scope."""
 
 Window = tuple[str | int, ...]
 """The key's values, then the start in milliseconds."""
@@ -102,7 +79,7 @@ def _column(rollup: Rollup, name: str) -> str:
     if field in ROLLED_UP:
         function = {"mean": "avg", "p95": "quantileExactInclusive(0.95)", "max": "max"}[statistic]
         return f"{function}({field})"
-    return f"{f'max({name})' if name in _LABELS[rollup.scope] else repr('')}"
+    return f"{f'max({name})' if name in rollup.labels else repr('')}"
 
 
 def _tuple(values: Iterable[str | int]) -> str:

@@ -5,33 +5,36 @@ statements run over the log and, in tests, over a file.
 
 - *Time* is the readings' own. It is taken as no later than the append time: a node whose clock is
   ahead, or a forged time, makes nobody else's readings late.
-- *A reading is counted once*: identity is node, GPU and timestamp, so copies share their window.
+- *A reading is counted once*: its identity is node, GPU and timestamp, and short windows by that
+  identity come before all others, so that copies are one row there. The longer windows are made of
+  these rows. So there is something to do all the time, and little left when a window ends.
 - *A reading is late* if it was appended more than five seconds after it was measured, or if the
   watermark has passed it. The first holds of all that a window may have dropped, also right after a
   restart, when windows remember a watermark that the source does not. The second holds besides
   where a partition was idle. Some late readings still found their window open, which does no harm.
-- *The windows of a minute are not made of those of ten seconds*, so that a reading which is late
-  for ten seconds still counts in its minute.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
+from jobs import rollups
+from jobs.rollups import Rollup
 from schemas import contract
-from schemas.bounds import ROLLED_UP, STATISTICS
+from schemas.bounds import ROLLED_UP
 from schemas.readings import LABELS
 
 OUT_OF_ORDER_SECONDS: Final = 5
+ONCE_SECONDS: Final = 1
+"""The windows of which all others are made; what they last is a divisor of what those do."""
 IDLE_SECONDS: Final = 5
 """A partition without readings for so long holds nobody's time back."""
-NODE_SECONDS: Final = 10
-MINUTE_SECONDS: Final = 60
-ROLLUP_SECONDS: Final = (NODE_SECONDS, MINUTE_SECONDS)
 
 READINGS: Final = "readings"
+ONCE: Final = "readings_once"
 ROLLUPS: Final = "rollups"
 LATE: Final = "late_readings"
 
+_LABELS: Final = tuple(sorted(LABELS))
 _TYPES: Final = {"string": "STRING", "long": "BIGINT", "int": "INT", "double": "DOUBLE"}
 
 
@@ -54,33 +57,23 @@ def late_columns() -> str:
 
 
 def views() -> Iterator[str]:
-    """The readings of each window, every reading once."""
-    for seconds in ROLLUP_SECONDS:
-        yield f"""
-        CREATE TEMPORARY VIEW readings_of_{seconds} AS
-        SELECT * FROM (
-            SELECT
-                *,
-                ROW_NUMBER() OVER (
-                    PARTITION BY window_start, window_end, node_id, gpu_index, `timestamp`
-                    ORDER BY `timestamp`
-                ) AS copy_number
-            FROM TABLE(
-                TUMBLE(TABLE {READINGS}, DESCRIPTOR(`timestamp`), INTERVAL '{seconds}' SECOND)
-            )
+    """Every reading once, with a time for longer windows."""
+    labels = ", ".join(_LABELS)
+    measured = ", ".join(f"MAX({name}) AS {name}" for name in ROLLED_UP)
+    yield f"""
+        CREATE TEMPORARY VIEW {ONCE} AS
+        SELECT window_time AS row_time, {labels}, {measured}
+        FROM TABLE(
+            TUMBLE(TABLE {READINGS}, DESCRIPTOR(`timestamp`), INTERVAL '{ONCE_SECONDS}' SECOND)
         )
-        WHERE copy_number = 1"""
+        GROUP BY
+            window_start, window_end, window_time, {labels}, gpu_index, `timestamp`"""
 
 
 def inserts() -> Iterator[str]:
     """What goes into `rollups` and `late_readings`."""
-    yield _rollup(NODE_SECONDS, "(node_id)", "'node'")
-    which = """CASE
-                    WHEN GROUPING(node_id) = 0 THEN 'node'
-                    WHEN GROUPING(cluster_id) = 0 THEN 'cluster'
-                    ELSE 'market'
-                END"""
-    yield _rollup(MINUTE_SECONDS, "(node_id), (cluster_id), (gpu_type, region)", which)
+    for rollup in rollups.ROLLUPS:
+        yield _rollup(rollup)
     yield f"""
         INSERT INTO {LATE}
         SELECT {_names("GpuReading")}
@@ -89,33 +82,40 @@ def inserts() -> Iterator[str]:
             OR `timestamp` <= CURRENT_WATERMARK(`timestamp`)"""
 
 
-def _rollup(seconds: int, scopes: str, which: str) -> str:
-    """Windows of so long by each of these keys; what all readings of one say is its greatest."""
-    labels = ", ".join(f"MAX({name}) AS {name}" for name in sorted(LABELS))
-    statistics = ",\n                ".join(
-        f"AVG({name}) AS {name}_mean, PERCENTILE({name}, 0.95) AS {name}_p95, "
-        f"MAX({name}) AS {name}_max"
-        for name in ROLLED_UP
-    )
-    told = "".join(f",\n            {name}_{each}" for name in ROLLED_UP for each in STATISTICS)
+def _rollup(rollup: Rollup) -> str:
+    """Windows of one kind."""
+    fields = contract.records()["TelemetryRollup"]["fields"]
+    columns = ",\n            ".join(_column(rollup, field["name"]) for field in fields)
     return f"""
         INSERT INTO {ROLLUPS}
         SELECT
-            `scope`,
-            CASE `scope` WHEN 'node' THEN node_id WHEN 'cluster' THEN cluster_id
-                ELSE gpu_type || '/' || region END,
-            window_start, {seconds}, 0, samples,
-            IF(`scope` = 'cluster', '', gpu_type), region,
-            IF(`scope` = 'market', '', cluster_id), IF(`scope` = 'market', '', provider_id),
-            IF(`scope` = 'node', node_id, ''){told}
-        FROM (
-            SELECT
-                {which} AS `scope`,
-                window_start, COUNT(*) AS samples, {labels},
-                {statistics}
-            FROM readings_of_{seconds}
-            GROUP BY window_start, window_end, GROUPING SETS ({scopes})
-        )"""
+            {columns}
+        FROM TABLE(
+            TUMBLE(TABLE {ONCE}, DESCRIPTOR(row_time), INTERVAL '{rollup.seconds}' SECOND)
+        )
+        GROUP BY window_start, window_end, {", ".join(rollup.labels)}"""
+
+
+def _column(rollup: Rollup, name: str) -> str:
+    """What a field of a TelemetryRollup is."""
+    of_window = {
+        "scope": f"'{rollup.scope}'",
+        "scope_id": " || '/' || ".join(rollup.key),
+        "window_start_ms": "window_start",
+        "window_seconds": str(rollup.seconds),
+        "version": "0",
+        "samples": "COUNT(*)",
+    }
+    if name in of_window:
+        return of_window[name]
+    field, _, statistic = name.rpartition("_")
+    if field in ROLLED_UP:
+        return {
+            "mean": f"AVG({field})",
+            "p95": f"PERCENTILE({field}, 0.95)",
+            "max": f"MAX({field})",
+        }[statistic]
+    return name if name in rollup.labels else "''"
 
 
 def _columns(record: str) -> str:

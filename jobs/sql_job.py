@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from jobs.saved_state import ACCEPT_CODE, ACCEPT_LOG
 from jobs.streaming_job import StreamingJob
 
+CHECKPOINT_SECONDS: Final = 30
 Tables = Callable[[str, str, str], Iterable[str]]
 """From Kafka's bootstrap servers, the registry's URL and the consumer group to the statements that
 make tables and views."""
@@ -27,9 +29,9 @@ class SqlJob(StreamingJob):
         """The name under which its state is saved: another one for other statements.
 
         Flink lays a state out as it plans the statements, so only the same ones can go on from it;
-        others start at the beginning of the log.
+        others start at the beginning of the log. So do other settings of planner or state.
         """
-        text = "\n".join((*self.tables("", "", ""), *self.inserts))
+        text = "\n".join((*self.tables("", "", ""), *self.inserts, *self.flink_settings.values()))
         return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     @property
@@ -44,4 +46,10 @@ class SqlJob(StreamingJob):
             "execution.buffer-timeout.interval": "100 ms",
             "table.exec.source.idle-timeout": f"{self.idle_seconds} s",
             "table.local-time-zone": "UTC",
+            # State of seconds, touched by every record: memory costs a fraction of what RocksDB
+            # does. A checkpoint is a copy of all of it, so there are fewer.
+            "state.backend.type": "hashmap",
+            "execution.checkpointing.interval": f"{CHECKPOINT_SECONDS} s",
+            # The second phase would count what the first one wrote down; they are one process.
+            "table.optimizer.agg-phase-strategy": "ONE_PHASE",
         }

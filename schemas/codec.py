@@ -4,9 +4,11 @@ Records are plain dicts of the shapes in `schemas.records`; times stay integer m
 only module that knows fastavro.
 """
 
+import functools
 import io
+import json
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol, cast
 
 import fastavro
@@ -19,6 +21,12 @@ Bodies = dict[int, bytes]
 """What records were encoded to, by their `id()`: while they live, their copies need not be encoded
 again."""
 _HEADER = struct.Struct(">bi")
+_MAGIC: Final = b"Obj\x01"
+"""Begins an Avro file."""
+_SYNC: Final = b"gpubroker-record"
+"""Ends each block of one; any 16 bytes will do."""
+_ONE: Final = b"\x02"
+"""A block's count of records, 1."""
 _NULL: Final = b"\x00"
 """The first branch of a nullable field, which has no bytes of its own."""
 _BODY: Final = b"\x02"
@@ -67,7 +75,7 @@ class Codec:
     def encoder(self, topic: str) -> Encoder:
         """The function that encodes records of this topic; get it once, outside the hot path."""
         record = contract.topics()[topic].record
-        framing = _HEADER.pack(0, self._ids[topic])
+        framing = self.framing(topic)
         written = (_layout(record) or _Shape.of(record)).written
 
         def encode(value: Record, bodies: Bodies | None = None, /) -> bytes:
@@ -101,6 +109,10 @@ class Codec:
 
         return decode
 
+    def framing(self, topic: str) -> bytes:
+        """What stands before the body of a record that this code wrote to the topic."""
+        return _HEADER.pack(0, self._ids[topic])
+
     def _written(self, schema_id: int) -> Any:
         try:
             schema = self._writer(schema_id)
@@ -124,6 +136,33 @@ def offline() -> Codec:
 def parsed(schema: contract.Schema) -> Any:
     """The schema as fastavro wants it, without logical types: times stay integers."""
     return fastavro.parse_schema(_without_logical_types(schema))
+
+
+def file_of(record: str, bodies: Iterable[bytes]) -> bytes:
+    """An Avro file of records whose bodies are known already.
+
+    Each stands in a block of its own (Avro 1.12, "Object Container Files"), so that none that is
+    broken shifts those behind it.
+    """
+    schema = json.dumps(contract.expanded(record)).encode()
+    header = (_MAGIC, _long(1), _sized(b"avro.schema"), _sized(schema), _long(0), _SYNC)
+    blocks = (part for body in bodies for part in (_ONE, _long(len(body)), body, _SYNC))
+    return b"".join((*header, *blocks))
+
+
+def _sized(data: bytes) -> bytes:
+    return _long(len(data)) + data
+
+
+@functools.cache
+def _long(value: int) -> bytes:
+    """A whole number that is not negative as Avro writes it, in as few bytes as it needs."""
+    left, written = value << 1, bytearray()
+    while left > 0x7F:
+        written.append(left & 0x7F | 0x80)
+        left >>= 7
+    written.append(left)
+    return bytes(written)
 
 
 class _CommandLayout:

@@ -21,7 +21,10 @@ SLOTS = 8
 JOBMANAGER = "flink-jobmanager"
 TASKMANAGER = "flink-taskmanager"
 JOBMANAGER_MEMORY = "1024m"
-TASKMANAGER_MEMORY = "1728m"
+TASKMANAGER_MEMORY = "3072m"
+MANAGED_MEMORY = "512m"
+"""Of it for RocksDB and for records that wait for their windows; what it has more is heap, where
+the rollup job keeps the readings of a minute."""
 SITE_PACKAGES = Path(sysconfig.get_paths()["purelib"])
 _PREPARING = Lock()
 """The JobManager and whoever submits jobs need the same files, at the same time."""
@@ -96,6 +99,7 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
         "taskmanager.bind-host": host,
         "taskmanager.numberOfTaskSlots": SLOTS,
         "taskmanager.memory.process.size": TASKMANAGER_MEMORY,
+        "taskmanager.memory.managed.size": MANAGED_MEMORY,
         "parallelism.default": settings.number("PARALLELISM"),
         "rest.address": host,
         "rest.bind-address": host,

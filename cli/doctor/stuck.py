@@ -25,7 +25,7 @@ READ_BY: Final = {names.TELEMETRY_GPU: "telemetry_rollup"}
 LOOKED_AT: Final = 5_000
 """Records that are looked at from where the job stands."""
 PATIENCE_SECONDS: Final = 8.0
-RAW_READERS: Final = ("projection-telemetry-clickhouse", "projection-telemetry-redis")
+RAW_READERS: Final = ("projection-telemetry-raw", "projection-telemetry-redis")
 """The groups that need what stands before such a record."""
 
 

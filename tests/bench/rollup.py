@@ -19,48 +19,35 @@ import chdb
 import fastavro
 import psutil
 
-from jobs import corrections, rollup_sql
+from jobs import rollup_sql, rollups, telemetry_rollup
 from schemas import contract, settings
 from schemas.bounds import ROLLED_UP
 from stack import artifacts, java
 from stack.program import installed
+from tests.bench.fleet import Fleet
 
-NODES = 1_000
-GPUS = 8
-SLOT_MS = 5_000
+FLEET = Fleet(nodes=12_500)
+"""20,000 readings a second."""
 T0 = 1_790_000_000_000
 REPEATED = 0.1
 FLINK = {
     "parallelism.default": "1",
     "table.local-time-zone": "UTC",
     "pipeline.object-reuse": "true",
-    "state.backend.type": "rocksdb",
-    "taskmanager.memory.managed.size": "256m",
+    "taskmanager.memory.managed.size": "64m",
+    **{
+        key: value
+        for key, value in telemetry_rollup.JOB.flink_settings.items()
+        if key.startswith(("table.", "state."))
+    },
 }
 
 
 def readings(count: int) -> Iterator[dict[str, Any]]:
-    """So many readings in the order of time, as a log of 1,000 nodes has them; a tenth repeated."""
+    """So many readings with the times of their append; besides, a tenth of them again."""
     chance = random.Random(5)
-    for number in range(count):
-        slot, gpu = divmod(number, NODES * GPUS)
-        node, index = divmod(gpu, GPUS)
-        at_ms = T0 + slot * SLOT_MS + gpu * SLOT_MS // (NODES * GPUS)
-        told = {
-            "node_id": f"6b1f3c52-8f0e-4c57-9a3e-{node:012d}",
-            "cluster_id": f"6b1f3c52-8f0e-4c57-9a3f-{node // 50:012d}",
-            "provider_id": f"6b1f3c52-8f0e-4c57-9a40-{node // 200:012d}",
-            "region": ("us-west-2", "us-east-1")[node % 2],
-            "gpu_type": ("H100", "A10", "A100")[node % 3],
-            "gpu_index": index,
-            "timestamp": at_ms,
-            "gpu_utilization": round(chance.random(), 2),
-            "memory_utilization": round(chance.random(), 2),
-            "temperature": float(chance.randrange(30, 90)),
-            "power_draw": float(chance.randrange(60, 700)),
-            "status": "healthy",
-            "append_time": at_ms + 100,
-        }
+    for told in FLEET.readings(T0, count):
+        told |= {"append_time": told["timestamp"] + 100}
         yield told
         if chance.random() < REPEATED:
             yield told
@@ -127,7 +114,7 @@ def engine_seconds(file: Path) -> float:
         f"avg({name}), quantileExactInclusive(0.95)({name}), max({name})" for name in ROLLED_UP
     )
     began = time.process_time()
-    for rollup in corrections.ROLLUPS:
+    for rollup in rollups.ROLLUPS:
         chdb.query(
             f"SELECT {', '.join(rollup.key)}, intDiv(timestamp, {rollup.seconds}000) AS start, "
             f"count(), {statistics} FROM (SELECT DISTINCT * REPLACE "
@@ -153,14 +140,14 @@ def prepare(folder: Path) -> None:
         "JAVA_HOME": str(java.HOME),
         "FLINK_HOME": str(distribution),
         "FLINK_LIB_DIR": str(lib),
-        "JVM_ARGS": "-Xmx1g -XX:ActiveProcessorCount=1",
+        "JVM_ARGS": "-Xmx1500m -XX:ActiveProcessorCount=1 -XX:+UseParallelGC",
     }
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.rollup", description=__doc__)
-    parser.add_argument("--readings", type=int, default=200_000)
+    parser.add_argument("--readings", type=int, default=1_000_000)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         small, large = folder / "small.avro", folder / "large.avro"

@@ -122,3 +122,27 @@ def test_an_older_schema_is_read_into_todays_record() -> None:
 def _without_key(data: bytes) -> bytes:
     """The record as a writer that knew no `key` wrote it: without the bytes of ["k" of 1 byte]."""
     return data.replace(b"\x02\x02k", b"", 1)
+
+
+def test_bodies_in_a_file_are_the_records_and_a_broken_one_shifts_no_other() -> None:
+    record = {
+        **dict.fromkeys(("node_id", "cluster_id", "provider_id", "region", "gpu_type"), "w" * 40),
+        **dict.fromkeys(
+            ("gpu_utilization", "memory_utilization", "temperature", "power_draw"), 0.5
+        ),
+        "gpu_index": 1,
+        "timestamp": 1_790_000_000_000,
+        "status": "healthy",
+    }
+    wire = codec.offline()
+    topic, begin = "telemetry.gpu", len(wire.framing("telemetry.gpu"))
+    bodies = [wire.encoder(topic)(record | {"gpu_index": gpu})[begin:] for gpu in range(3)]
+
+    def read(told: list[bytes]) -> list[int]:
+        file = io.BytesIO(codec.file_of("GpuReading", told))
+        return [each["gpu_index"] for each in fastavro.reader(file)]  # type: ignore[index, call-overload]
+
+    assert read(bodies) == [0, 1, 2]
+    assert read([]) == []
+    with pytest.raises((EOFError, IndexError, ValueError)):
+        read([bodies[0], bodies[1][:-1], bodies[2]])

@@ -1,11 +1,13 @@
 """The projection's loop: batch, write, then commit; a dead store is waited for."""
 
 import threading
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any, cast
 
+import fastavro
 import pytest
-from clickhouse_connect.driver.exceptions import OperationalError
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from confluent_kafka import TopicPartition
 
 from jobs import corrections, kafka, projection
@@ -103,6 +105,9 @@ class Log:
         self.events.append("flush")
 
     # the store
+    def reader(self, codec: codecs.Codec, topic: str) -> projection.Read:
+        return codec.decoder(topic)
+
     def write(self, facts: list[Fact]) -> None:
         if self.failures:
             self.failures -= 1
@@ -188,6 +193,60 @@ def test_clickhouse_gets_one_insert_a_table() -> None:
     ]
 
 
+class RawLog(Log):
+    """The same log of readings before a store that takes them as they are, or refuses them."""
+
+    topics = (names.TELEMETRY_GPU,)
+
+    def __init__(self, values: list[bytes | None]) -> None:
+        self.store = projection.RawReadings(lambda: self, self.topics)
+        super().__init__(values)
+        for message in self.waiting:
+            message._topic = names.TELEMETRY_GPU
+
+    def reader(self, codec: codecs.Codec, topic: str) -> projection.Read:
+        return self.store.reader(codec, topic)
+
+    def write(self, facts: list[Fact]) -> None:
+        self.store.write(facts)
+
+    # ClickHouse
+    def raw_insert(self, table: str, insert_block: bytes, fmt: str) -> None:
+        assert (table, fmt) == ("providers_telemetry", "Avro")
+        try:
+            self.events.append([each["node_id"] for each in fastavro.reader(BytesIO(insert_block))])
+        except Exception:
+            raise DatabaseError("Code: 748. EOF reached") from None
+
+    def create_insert_context(self, table: str, columns: Any, column_oriented: bool) -> Any:
+        return SimpleNamespace(data=None)
+
+    def insert(self, context: Any) -> None:
+        self.events.append({"columns": context.data[0]})
+
+
+def of_node(node: str) -> bytes:
+    return CODEC.encoder(names.TELEMETRY_GPU)(reading(1, node) | {"status": "healthy"})
+
+
+def test_readings_go_to_clickhouse_in_the_bytes_that_they_came_in() -> None:
+    events = RawLog([of_node("a"), of_node("b")]).run()
+    assert events == [("subscribe", 1), "flush", ["a", "b"], "commit", "close"]
+
+
+def test_of_readings_that_clickhouse_cannot_read_the_broken_ones_are_set_aside() -> None:
+    events = RawLog([of_node("a"), of_node("b")[:-1], of_node("c")]).run()
+    (letter, *rest) = events[2:]
+    assert letter[1]["offset"] == 1
+    assert rest == ["flush", {"columns": ["a", "c"]}, "commit", "close"]
+
+
+def test_bytes_of_another_frame_are_judged_before_they_reach_clickhouse() -> None:
+    events = RawLog([b"junk", None, of_node("a")]).run()
+    assert [event[1]["offset"] for event in events[1:3]] == [0, 1]
+    assert events[3:] == ["flush", ["a"], "commit", "close"]
+
+
 def reading(at_ms: int, node: str = "n") -> dict[str, Any]:
     words = ("cluster_id", "provider_id", "region", "gpu_type", "status")
     numbers = ("gpu_index", "gpu_utilization", "memory_utilization", "temperature", "power_draw")
@@ -267,6 +326,6 @@ def test_redis_gets_one_command_a_node() -> None:
 def test_the_projection_reads_every_fact_and_every_reading_in_streams_of_their_own() -> None:
     facts = {*names.FACT_TOPICS.values(), names.PRICING_UPDATES}
     assert set(projection.fact_topics()) == facts
-    telemetry = {*projection.TELEMETRY, names.TELEMETRY_LATE}
+    telemetry = {*projection.READINGS, names.TELEMETRY_ROLLUPS, names.TELEMETRY_LATE}
     assert set(projection.topics()) == {*projection.fact_topics(), *telemetry}
     assert all(t in contract.topics() for t in projection.topics())

@@ -33,7 +33,12 @@ REJECTED = {
 }
 
 
-TOPICS = {*names.FACT_TOPICS.values(), *projection.TELEMETRY, names.PRICING_UPDATES}
+TOPICS = {
+    *names.FACT_TOPICS.values(),
+    *projection.READINGS,
+    names.TELEMETRY_ROLLUPS,
+    names.PRICING_UPDATES,
+}
 
 
 def test_every_topic_of_facts_or_readings_has_a_table() -> None:

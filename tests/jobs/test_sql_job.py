@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from jobs import telemetry_rollup
 from jobs.saved_state import ACCEPTABLE
+from jobs.sql_job import SqlJob
 from schemas import names
 
 JOB = telemetry_rollup.JOB
@@ -33,3 +36,11 @@ def test_neither_other_python_nor_a_log_cut_off_keeps_it_from_starting() -> None
 
 def test_it_waits_five_seconds_for_a_silent_partition() -> None:
     assert JOB.flink_settings["table.exec.source.idle-timeout"] == "5 s"
+
+
+def test_only_the_same_settings_go_on_from_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = JOB.state_name
+    monkeypatch.setattr(
+        SqlJob, "flink_settings", {**JOB.flink_settings, "state.backend.type": "rocksdb"}
+    )
+    assert JOB.state_name != before
