@@ -156,11 +156,19 @@ class Redis(Store):
 
 
 class ClickHouseReadings(ClickHouse):
-    """The same for telemetry, of which there is much more and which nobody waits for."""
+    """The same for telemetry, of which there is much more."""
 
     name = "telemetry-clickhouse"
     max_records = 50_000
     linger_seconds = 0.25
+
+
+class Rollups(ClickHouseReadings):
+    """Windows, which come all at once when they end, and are waited for; readings of nodes."""
+
+    linger_seconds = 0.1
+    interval_seconds = 0.5
+    patience_ms = 50
 
 
 class RawReadings(ClickHouseReadings):
@@ -398,7 +406,7 @@ def run(settings: Settings) -> None:
     stores: tuple[Store, ...] = (
         ClickHouse(lambda: servers.clickhouse(settings), fact_topics()),
         Redis(redis.Redis.from_url(redis_url, decode_responses=True)),
-        ClickHouseReadings(lambda: servers.clickhouse(settings), ROLLUPS),
+        Rollups(lambda: servers.clickhouse(settings), ROLLUPS),
         RawReadings(lambda: servers.clickhouse(settings), (names.TELEMETRY_GPU,)),
         LateReadings(
             lambda: servers.clickhouse(settings),

@@ -3,7 +3,7 @@
     python -m tests.bench.readings [--rate 20000 --seconds 60] [--write PAGE]
 
 Readings of as many nodes as the rate stands for, encoded beforehand, are appended to telemetry.gpu
-when they are due, whatever the market does meanwhile. Of every window of 10 s of every node counts
+as the API appends them, when they are due, whatever the market does meanwhile. Of every window of 10 s of every node counts
 the time from the window's end, by the clock of the readings, until ClickHouse answers with its row.
 Then: whether each reading is in the raw table once, and in one window of 10 s.
 """
@@ -21,8 +21,9 @@ from typing import Any
 from confluent_kafka import Producer
 
 from cli.demo.progress import percentile
-from jobs import kafka
 from jobs.contract import clickhouse
+from query_api.adapters.kafka import producer_settings
+from query_api.adapters.telemetry_log import CONFIGURATION
 from schemas import registry
 from schemas.codec import Encoder
 from schemas.names import TELEMETRY_GPU
@@ -38,7 +39,7 @@ MARKS = ("<!-- bench-readings:start -->", "<!-- bench-readings:end -->")
 WINDOW_MS = 10_000
 BOUND_SECONDS = 10.0
 """What must hold of 95 of 100 rows."""
-LEAD_SECONDS, SETTLE_SECONDS, TAIL_SECONDS = 30, 10, 10
+LEAD_SECONDS, SETTLE_SECONDS, TAIL_SECONDS = 30, 30, 10
 """Load around the windows that count: a quarter of the nodes while a JVM that just started is slow,
 all of them when their status is news, and all until the last window that counts has ended."""
 PATIENCE_SECONDS = 45.0
@@ -137,7 +138,7 @@ def measure(settings: Settings, rate: int, seconds: int) -> Figures:
     records = list(_encoded(fleet.readings(full_ms, counts[1]), encode))
     first_ms = full_ms + 1000 * SETTLE_SECONDS
     counted = range(first_ms, first_ms + 1000 * seconds, WINDOW_MS)
-    producer = kafka.producer(settings)
+    producer = Producer(producer_settings(settings) | CONFIGURATION)
     with closing(clickhouse(settings)) as client:
         windows = Windows(client, begin_ms, counted)
         _sleep_until(begin_ms)
