@@ -3,8 +3,9 @@
     python -m tests.bench.readings [--rate 20000 --seconds 60] [--write PAGE]
 
 Readings of as many nodes as the rate stands for, encoded beforehand, are appended to telemetry.gpu
-as the API appends them, when they are due, whatever the market does meanwhile. Of every window of 10 s of every node counts
-the time from the window's end, by the clock of the readings, until ClickHouse answers with its row.
+as the API appends them, when they are due, whatever the market does meanwhile. Of every window of
+10 s of every node counts the time from the window's end, by the clock of the readings, until
+ClickHouse answers with its row.
 Then: whether each reading is in the raw table once, and in one window of 10 s.
 """
 
