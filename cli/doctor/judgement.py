@@ -279,7 +279,7 @@ def _not_running(job: Job) -> Finding:
         "error",
         job.name,
         f"the job {job.name} is {job.state.lower()}{times}: {useful_line(job.failure)}",
-        "orders are accepted, but wait for it",
+        _why_job(job),
         "see `gpubroker logs flink-taskmanager`; a job that only restarts does so until what it "
         f"lacks is there again; one that failed: {_SUBMIT}",
         tuple(ours(job.failure)),
@@ -294,10 +294,16 @@ def _restarted(job: Job, now_ms: int) -> Iterator[Finding]:
         job.name,
         f"the job {job.name} failed {span((now_ms - job.failed_at_ms) / 1000)} ago and runs again "
         f"(restarted {_times(job.restarts)}): {useful_line(job.failure)}",
-        "it went on from its last checkpoint, so nothing is lost; while it restarts orders wait",
+        "it went on from its last checkpoint, so nothing is lost; while it restarts "
+        f"{_why_job(job)}",
         "nothing, if it was once; if it goes on, see `gpubroker logs flink-taskmanager`",
         tuple(ours(job.failure)),
     )
+
+
+def _why_job(job: Job) -> str:
+    """What waits for it; jobs are titled `name: what it does`."""
+    return WHY_JOB.get(job.name.partition(":")[0], "orders are accepted, but wait")
 
 
 def stuck(seen: Observations) -> Iterator[Finding]:
@@ -473,6 +479,12 @@ WHY_SERVER: Final = {
     "relay": "new accounts and nodes wait in the outbox until it is back",
     "api": "nobody can place an order without it",
 }
+WHY_JOB: Final = {
+    "node_health": "nodes that fail stay in the book, and those that recover stay out",
+    "spot_pricing": "spot prices stay as they are",
+    "telemetry_rollup": "windows of telemetry and signals of nodes' health are not made",
+}
+"""What waits for jobs that no order waits for."""
 _UP: Final = "`gpubroker up`"
 _SUBMIT: Final = "`gpubroker down` and `gpubroker up` submit it again from its newest state"
 _ORDER: Final = ("error", "warning", "note")

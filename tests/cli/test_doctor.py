@@ -194,6 +194,17 @@ def test_a_restarting_job_tells_the_useful_line_of_its_error() -> None:
     assert findings[1].details == ("in jobs/keyed_machine.process_element(keyed_machine.py:120)",)
 
 
+def test_what_waits_for_a_job_is_said_of_each() -> None:
+    failed = [
+        replace(RUNS, name=name, state="FAILED") for name in ("matching: x", "spot_pricing: y")
+    ]
+    orders, prices = (finding.why for finding in judged(jobs=(*failed, replace(RUNS, name="z"))))
+    assert (orders, prices) == (
+        "orders are accepted, but wait",
+        "spot prices stay as they are",
+    )
+
+
 def test_a_job_that_restarted_lately_is_a_warning_and_later_no_news() -> None:
     job = replace(RUNS, restarts=1, failure=STACK_TRACE, failed_at_ms=ago(60))
     finding = only(jobs=(job,))
