@@ -9,19 +9,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from jobs.rollups import ROLLUPS, Rollup
-from schemas import contract
-from schemas.bounds import ROLLED_UP
+from jobs.rollups import ROLLUPS, Dialect, Rollup, columns
 
 WINDOWS_A_QUERY: Final = 2_000
-
-
+CLICKHOUSE: Final = Dialect(
+    start="start_ms",
+    version="toInt32(count())",
+    samples="count()",
+    statistics={"mean": "avg({})", "p95": "quantileExactInclusive(0.95)({})", "max": "max({})"},
+    label="max({})",
+)
 Window = tuple[str | int, ...]
 """The key's values, then the start in milliseconds."""
 
 
 def queries(readings: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Queries for all windows that these readings are in; the columns are `fields`."""
+    """Queries for all windows that these readings are in; the columns are `rollups.fields`."""
     readings = list(readings)
     for rollup in ROLLUPS:
         touched = iter(sorted({_window(rollup, reading) for reading in readings}))
@@ -42,10 +45,10 @@ def _query(rollup: Rollup, windows: list[Window]) -> str:
     start = f"intDiv(toUnixTimestamp64Milli(timestamp), {rollup.seconds}000) * {rollup.seconds}000"
     key = ", ".join(rollup.key)
     values = ", ".join(sorted({_tuple(window[:-1]) for window in windows}))
-    columns = ",\n    ".join(_column(rollup, name) for name in fields())
+    told = ",\n    ".join(columns(rollup, CLICKHOUSE))
     return f"""
 SELECT
-    {columns}
+    {told}
 FROM (
     SELECT *, {start} AS start_ms
     FROM providers_telemetry
@@ -56,30 +59,6 @@ FROM (
     LIMIT 1 BY node_id, gpu_index, timestamp
 )
 GROUP BY start_ms, {key}"""
-
-
-def fields() -> list[str]:
-    """The fields of a TelemetryRollup, in the order of the queries' columns."""
-    return [field["name"] for field in contract.records()["TelemetryRollup"]["fields"]]
-
-
-def _column(rollup: Rollup, name: str) -> str:
-    """What a field of the record is, in the words of ClickHouse."""
-    of_window = {
-        "scope": f"'{rollup.scope}'",
-        "scope_id": " || '/' || ".join(rollup.key),
-        "window_start_ms": "start_ms",
-        "window_seconds": str(rollup.seconds),
-        "version": "toInt32(count())",
-        "samples": "count()",
-    }
-    if name in of_window:
-        return f"{of_window[name]}"
-    field, _, statistic = name.rpartition("_")
-    if field in ROLLED_UP:
-        function = {"mean": "avg", "p95": "quantileExactInclusive(0.95)", "max": "max"}[statistic]
-        return f"{function}({field})"
-    return f"{f'max({name})' if name in rollup.labels else repr('')}"
 
 
 def _tuple(values: Iterable[str | int]) -> str:

@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 from jobs import codecs, corrections, garbage, kafka, rows
 from jobs import contract as servers
 from jobs.dead_letters import letter_about
+from jobs.rollups import fields
 from schemas import contract, names, readings, views
 from schemas.codec import Codec, UnreadableRecord, file_of
 from schemas.settings import Settings
@@ -239,7 +240,7 @@ class LateReadings(ClickHouse):
         self._await_readings()
         for query in corrections.queries(readings_told):
             found = self._client.query(query).result_rows
-            self._send([dict(zip(corrections.fields(), row, strict=True)) for row in found])
+            self._send([dict(zip(fields(), row, strict=True)) for row in found])
 
 
 class RedisReadings(Store):
@@ -259,8 +260,8 @@ class RedisReadings(Store):
 
     def write(self, facts: list[Fact]) -> None:
         pipeline = self._client.pipeline(transaction=False)
-        for key, fields in rows.newest(reading for _, reading in facts).items():
-            pairs = [text for field in fields.items() for text in field]
+        for key, row in rows.newest(reading for _, reading in facts).items():
+            pairs = [text for field in row.items() for text in field]
             self._newest(keys=[key], args=[readings.LIVE_MS, *pairs], client=pipeline)
         pipeline.execute()
 

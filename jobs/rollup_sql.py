@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from jobs import rollups
-from jobs.rollups import Rollup
+from jobs.rollups import Dialect, Rollup
 from schemas import contract
 from schemas.bounds import ROLLED_UP
 from schemas.readings import LABELS
@@ -34,6 +34,13 @@ ONCE: Final = "readings_once"
 ROLLUPS: Final = "rollups"
 LATE: Final = "late_readings"
 
+FLINK: Final = Dialect(
+    start="window_start",
+    version="0",
+    samples="COUNT(*)",
+    statistics={"mean": "AVG({})", "p95": "PERCENTILE({}, 0.95)", "max": "MAX({})"},
+    label="{}",
+)
 _LABELS: Final = tuple(sorted(LABELS))
 _TYPES: Final = {"string": "STRING", "long": "BIGINT", "int": "INT", "double": "DOUBLE"}
 
@@ -84,8 +91,7 @@ def inserts() -> Iterator[str]:
 
 def _rollup(rollup: Rollup) -> str:
     """Windows of one kind."""
-    fields = contract.records()["TelemetryRollup"]["fields"]
-    columns = ",\n            ".join(_column(rollup, field["name"]) for field in fields)
+    columns = ",\n            ".join(rollups.columns(rollup, FLINK))
     return f"""
         INSERT INTO {ROLLUPS}
         SELECT
@@ -94,28 +100,6 @@ def _rollup(rollup: Rollup) -> str:
             TUMBLE(TABLE {ONCE}, DESCRIPTOR(row_time), INTERVAL '{rollup.seconds}' SECOND)
         )
         GROUP BY window_start, window_end, {", ".join(rollup.labels)}"""
-
-
-def _column(rollup: Rollup, name: str) -> str:
-    """What a field of a TelemetryRollup is."""
-    of_window = {
-        "scope": f"'{rollup.scope}'",
-        "scope_id": " || '/' || ".join(rollup.key),
-        "window_start_ms": "window_start",
-        "window_seconds": str(rollup.seconds),
-        "version": "0",
-        "samples": "COUNT(*)",
-    }
-    if name in of_window:
-        return of_window[name]
-    field, _, statistic = name.rpartition("_")
-    if field in ROLLED_UP:
-        return {
-            "mean": f"AVG({field})",
-            "p95": f"PERCENTILE({field}, 0.95)",
-            "max": f"MAX({field})",
-        }[statistic]
-    return name if name in rollup.labels else "''"
 
 
 def _columns(record: str) -> str:

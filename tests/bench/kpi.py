@@ -13,9 +13,7 @@ of the running hour are made anew beside the questions.
 import argparse
 import asyncio
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -28,6 +26,7 @@ from typing import Any
 
 import httpx
 
+import stack
 from query_api.adapters.clickhouse import ClickHouse, connect
 from query_api.adapters.clickhouse_kpis import ClickHouseKpis
 from query_api.adapters.memory import MemoryClock, MemoryRegistry, memory_ports
@@ -58,9 +57,7 @@ class Service:
 
     def __init__(self, home: Path) -> None:
         """Start it on a free port, and wait until it answers."""
-        self.settings = Settings({}).with_values(
-            HOME=str(home),
-            CLICKHOUSE_PORT=str(_free_port()),
+        self.settings = stack.on_free_ports(Settings({}), home).with_values(
             CLICKHOUSE_USER=clickhouse.WRITER,
             CLICKHOUSE_PASSWORD="bench",
             CLICKHOUSE_ANALYST_USER=clickhouse.ANALYST,
@@ -240,16 +237,8 @@ def _home(folder: Path | None) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
         return
-    temporary = Path(tempfile.mkdtemp(prefix="kpi-"))
-    try:
-        yield temporary
-    finally:
-        shutil.rmtree(temporary)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    with tempfile.TemporaryDirectory(prefix="kpi-") as temporary:
+        yield Path(temporary)
 
 
 def main() -> None:

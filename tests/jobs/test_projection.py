@@ -12,6 +12,7 @@ from confluent_kafka import TopicPartition
 
 from jobs import corrections, kafka, projection
 from jobs.projection import ClickHouse, Fact, LateReadings, Projector, RedisReadings
+from jobs.rollups import fields
 from schemas import codec as codecs
 from schemas import contract, names, readings
 
@@ -256,7 +257,7 @@ def reading(at_ms: int, node: str = "n") -> dict[str, Any]:
 
 def test_late_readings_are_kept_before_their_windows_are_computed_anew() -> None:
     events: list[Any] = []
-    rollup = dict.fromkeys(corrections.fields(), 1)
+    rollup = dict.fromkeys(fields(), 1)
 
     class Client:
         def create_insert_context(self, table: str, columns: Any, column_oriented: bool) -> Any:

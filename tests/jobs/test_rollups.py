@@ -17,6 +17,7 @@ import pytest
 
 from jobs import corrections, rollup_sql
 from jobs.contract import statements
+from jobs.rollups import fields
 from schemas import contract, generate
 from schemas.bounds import check
 from stack import java
@@ -122,7 +123,7 @@ def keep(session: Any, log: list[Found]) -> None:
 def corrected(session: Any, late: list[Found]) -> list[Found]:
     """The rollups that come of late readings."""
     rows = [
-        dict(zip(corrections.fields(), json.loads(line), strict=True))
+        dict(zip(fields(), json.loads(line), strict=True))
         for query in corrections.queries(late)
         for line in str(session.query(query, "JSONCompactEachRow")).splitlines()
     ]
