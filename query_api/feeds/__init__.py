@@ -1,0 +1,1 @@
+"""WebSocket feeds: what happens in the market, told to whoever may know it, as it happens."""
