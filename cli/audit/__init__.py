@@ -1,0 +1,1 @@
+"""The auditor: what `gpubroker audit` reads of a running market, and how it tells of it."""
