@@ -1,4 +1,4 @@
-"""When a market is healthy again after something in it was killed."""
+"""When a market is healthy again after something was done to it."""
 
 import threading
 import time
@@ -9,12 +9,11 @@ from typing import Final
 import httpx
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-import stack
 from cli.errors import CommandError
 from cli.log import Log, Place, Tail
 from schemas import names
 from schemas.settings import Settings
-from stack.state import DONE, READY
+from stack import state
 
 POLL_SECONDS: Final = 0.25
 COMMITTED_SECONDS: Final = 15.0
@@ -25,15 +24,14 @@ FACTS: Final = tuple(names.FACT_TOPICS.values())
 
 @dataclass(slots=True)
 class Healing:
-    """How long after the kill each thing was well again, seconds; None if it never was."""
+    """How long after the fault each thing was well again, seconds; None if it never was."""
 
-    victim: str
     process: float | None = None
-    """All programs run, the killed one as another process."""
+    """All programs run, those that were killed as other processes."""
     api: float | None = None
     """/health says healthy."""
     trades: float | None = None
-    """A bid that was first sent after the kill has traded."""
+    """A bid that was first sent after the fault has traded."""
     views: float | None = None
     """The projection has written all that the log held when the others were well."""
 
@@ -85,16 +83,19 @@ class Watch:
         for group in self._groups:
             group.close()
 
-    def pid(self, name: str) -> int | None:
-        """The process that the supervisor has for a program."""
-        return next((row.pid for row in stack.status(self._settings) if row.name == name), None)
+    def heal(self, killed: Mapping[str, int], began: float, limit_seconds: float) -> Healing:
+        """Wait until all is well, noting when each thing was, or until the limit.
 
-    def heal(self, healing: Healing, killed_pid: int, began: float, limit_seconds: float) -> None:
-        """Wait until all is well, noting when each thing was, or until the limit."""
+        Args:
+            killed: processes that must be others, by program.
+            began: when the fault was over, on the monotonic clock.
+            limit_seconds: how long is waited.
+        """
+        healing = Healing()
         goal: dict[Place, int] | None = None
         while time.monotonic() - began < limit_seconds and healing.views is None:
             now = time.monotonic() - began
-            if healing.process is None and self._all_run(healing.victim, killed_pid):
+            if healing.process is None and self._all_run(killed):
                 healing.process = now
             if healing.api is None and healing.process and self._is_healthy():
                 healing.api = time.monotonic() - began
@@ -105,11 +106,14 @@ class Watch:
             if goal is not None and self._views_reached(goal):
                 healing.views = time.monotonic() - began
             time.sleep(POLL_SECONDS)
+        return healing
 
-    def _all_run(self, victim: str, killed_pid: int) -> bool:
-        rows = stack.status(self._settings)
-        well = bool(rows) and all(row.state in (READY, DONE) for row in rows)
-        return well and all(row.pid != killed_pid for row in rows if row.name == victim)
+    def _all_run(self, killed: Mapping[str, int]) -> bool:
+        told = state.read(self._settings.path("HOME"))
+        if told is None or not told.supervisor.find():
+            return False
+        well = all(each.is_up for each in told.programs)
+        return well and all(each.pid != killed.get(each.name) for each in told.programs if each.pid)
 
     def _is_healthy(self) -> bool:
         try:

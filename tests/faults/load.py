@@ -5,6 +5,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -22,6 +23,8 @@ PRODUCT: Final = "reserved"
 CONNECTIONS: Final = 64
 ANSWER_SECONDS: Final = 15.0
 PAUSE_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 4.0
+"""A client doubles its pause up to this, as well-behaved ones do: a 429 says when to come again."""
 GIVE_UP_SECONDS: Final = 240.0
 ASK_SHARE: Final = 0.03
 """Of all orders; each offers one GPU, so this is what a run needs of them."""
@@ -50,6 +53,8 @@ class Sent:
     refused: dict[str, str] = field(default_factory=dict)
     """Orders with an answer that no patience helps, by id."""
     given_up: set[str] = field(default_factory=set)
+    slowest_seconds: float = 0.0
+    """The longest that a client had to ask for one order, since the load was started."""
 
 
 def orders(run: Run, seed: int) -> Iterator[Order]:
@@ -105,6 +110,8 @@ class Load:
     def __init__(self, pool: Pool, run: Run, rate: int, seed: int) -> None:
         """Make it; nothing is sent before `start`."""
         self.sent = Sent()
+        self.is_held = False
+        """Whether nothing new is sent for now."""
         self._pool = pool
         self._rate = rate
         self._orders = orders(run, seed)
@@ -114,33 +121,44 @@ class Load:
 
     def start(self) -> None:
         """Begin to send."""
+        self.sent.slowest_seconds = 0.0
         self._stopping.clear()
         self._task = asyncio.create_task(self._send())
 
-    async def stop(self) -> None:
-        """Send no new ones, and wait until each has its answer or was given up."""
+    async def stop(self, *, at_once: bool = False) -> None:
+        """Send no new ones, and wait until each has its answer or was given up, or not at all."""
         self._stopping.set()
         assert self._task is not None
-        await self._task
+        if at_once:
+            self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
 
     async def _send(self) -> None:
         """Open loop: an order is due when it is due, whatever became of those before."""
         began, count = time.monotonic(), 0
         async with asyncio.TaskGroup() as group:
             while not self._stopping.is_set():
+                if self.is_held:
+                    await asyncio.sleep(PAUSE_SECONDS)
+                    began, count = time.monotonic(), 0
+                    continue
                 group.create_task(self._insist(next(self._orders)))
                 count += 1
                 await asyncio.sleep(max(began + count / self._rate - time.monotonic(), 0))
 
     async def _insist(self, order: Order) -> None:
-        now = time.monotonic()
+        now, pause = time.monotonic(), PAUSE_SECONDS
         self.sent.first_sent_at[order.order_id] = now
         while time.monotonic() - now < GIVE_UP_SECONDS:
             async with self._lines:
                 outcome = await self._attempt(order)
             if self._is_settled(order, outcome):
+                took = time.monotonic() - now
+                self.sent.slowest_seconds = max(self.sent.slowest_seconds, took)
                 return
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         self.sent.given_up.add(order.order_id)
 
     async def _attempt(self, order: Order) -> Outcome:
