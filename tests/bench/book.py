@@ -1,24 +1,23 @@
 """What a command costs in process, in a book of a thousand orders and in one of a million.
 
-    python -m tests.bench.book
-
-Behind the touch rest orders at ten to a level, half of them with an expiry; the measured commands
-work at the touch and, for cancels and amends, anywhere. Each line is the median over commands.
+python -m tests.bench --only allocation
 """
 
-import argparse
 import gc
 import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
+from tests.bench.report import Goal, Section, in_turns, say
 from tests.builders import BOOK, Command, amend, cancel, named, place
 from udfs.book import Book
 from udfs.matching import MACHINE
 
 MIDDLE_MICROS = 500_000_000
 PER_LEVEL = 10
+SIZES = (1_000, 100_000, 1_000_000)
 BACKGROUND, MAKER, TAKER = (f"00000000-0000-4000-9000-00000000000{n}" for n in range(3))
 Scenario = Callable[["Bench"], Iterator[tuple[Command, bool]]]
 
@@ -111,22 +110,23 @@ SCENARIOS: dict[str, Scenario] = {
     "place, trades, 1 at the level": trades(1),
     "place, trades, 10 at the level": trades(10),
     "place, trades, 100 at the level": trades(100),
+    "place, trades, 1,000 at the level": trades(1_000),
     "cancel": cancels,
     "amend, keeps its place": lowers,
     "amend, enters again": reprices,
 }
 
 
-def measure(bench: Bench, scenario: Scenario, commands: int) -> float:
-    """The median time of the measured commands, microseconds."""
+def median_micros(bench: Bench, commands: Iterator[tuple[Command, bool]], count: int) -> float:
+    """The median time of the next measured commands."""
     times: list[int] = []
-    for command, measured in scenario(bench):
+    for command, measured in commands:
         bench.at_ms += 1
         started = time.perf_counter_ns()
         MACHINE.apply(bench.book, command, bench.at_ms)
         if measured:
             times.append(time.perf_counter_ns() - started)
-        elif len(times) >= commands:
+        elif len(times) >= count:
             break
     return statistics.median(times) / 1000
 
@@ -138,23 +138,38 @@ def filled(resting: int, seed: int) -> Bench:
     gc.collect()
     gc.freeze()
     seconds = time.monotonic() - started
-    print(f"a book of {resting:,} orders filled in {seconds:.1f} s", flush=True)
+    say(f"a book of {resting:,} orders filled in {seconds:.1f} s")
     return bench
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.book")
-    parser.add_argument("--small", type=int, default=1_000)
-    parser.add_argument("--large", type=int, default=1_000_000)
-    parser.add_argument("--commands", type=int, default=5_000, help="measured per line")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    small, large = (filled(count, options.seed) for count in (options.small, options.large))
-    print(f"{'median µs per command':34}{options.small:>12,}{options.large:>12,}{'ratio':>8}")
+def measure(quick: bool) -> Section:
+    """All scenarios in books of several sizes, in turns."""
+    sizes, commands, rounds = ((100, 1_000), 20, 1) if quick else (SIZES, 1_000, 5)
+    benches = [filled(size, 1) for size in sizes]
+    rows: list[list[str]] = []
+    figures: dict[str, float] = {}
     for name, scenario in SCENARIOS.items():
-        few, many = (measure(bench, scenario, options.commands) for bench in (small, large))
-        print(f"{name:34}{few:12.1f}{many:12.1f}{many / few:8.2f}", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+        turns = {
+            bench.resting: partial(median_micros, bench, scenario(bench), commands)
+            for bench in benches
+        }
+        micros = {size: median for size, (median, _) in in_turns(turns, rounds).items()}
+        ratio = micros[sizes[-1]] / micros[sizes[0]]
+        rows.append([name, *(f"{each:.1f}" for each in micros.values()), f"{ratio:.2f}"])
+        figures |= {f"{name}, {size} resting, µs": each for size, each in micros.items()}
+        figures[f"{name}, ratio"] = ratio
+    slowest = max(figures[f"{name}, ratio"] for name in SCENARIOS)
+    return Section(
+        title="A large book, a full level",
+        text=(
+            "What a command costs in process in books of so many resting orders, microseconds."
+            f" Behind the touch rest {PER_LEVEL} orders to a level, half of them with an expiry;"
+            " the commands work at the touch and, for cancels and amends, anywhere. A trade is a"
+            " bid for 4 GPUs against a level of so many asks of 1, with its facts. Medians of"
+            f" {rounds} rounds of {commands:,} commands, the books in turns."
+        ),
+        head=["command", *(f"{size:,}" for size in sizes), "ratio"],
+        rows=rows,
+        goals=[Goal("ratio, the worst line", 2, slowest, is_bound=True)],
+        figures=figures,
+    )

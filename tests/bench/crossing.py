@@ -1,11 +1,11 @@
 """What a record of a machine job costs inside Flink, without Kafka: shell, machine, state.
 
-    python -m tests.bench.crossing [--commands 20000] [--rounds 3]
+    python -m tests.bench.crossing [--commands 20000] [--batches 1,10,30] [--rounds 3]
 
 A job of one task in a small cluster inside this process: placements for one book, half of which
-trade, go through the keyed machine in thread mode into RocksDB state, and what it makes is counted
-and dropped. The time is Flink's own of the whole job, less that of a job with a tenth of the
-commands, so starting does not count.
+trade, go in batches of so many through the keyed machine in thread mode into RocksDB state, and
+what it makes is counted and dropped. The time is Flink's own of the whole job, less that of a job
+with a tenth of the commands, so starting does not count. The sizes take turns.
 """
 
 import argparse
@@ -17,14 +17,14 @@ from pyflink.common import Configuration, Row, Types
 from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 
-from jobs.environment import OUTPUTS, RECORD
+from jobs.environment import BATCH, KEYED_BATCH, OUTPUTS
 from jobs.keyed_machine import KeyedMachine
 from jobs.matching import JOB
 from schemas import codec as codecs
 from schemas.names import BOOKS_COMMANDS
 from stack import flink
 from stack.program import ROOT
-from tests.bench.latency import machine
+from tests.bench.report import machine
 from tests.builders import ALICE, BOB, BOOK, ask, bid
 
 SETTINGS = {
@@ -36,7 +36,17 @@ SETTINGS = {
 }
 
 
-def commands(count: int) -> Iterator[Row]:
+LANE = "0"
+
+
+def batches(count: int, size: int) -> Iterator[Row]:
+    """So many commands for a lane, in batches of this size."""
+    records = list(commands(count))
+    for start in range(0, count, size):
+        yield Row(LANE, records[start : start + size])
+
+
+def commands(count: int) -> Iterator[list[bytes]]:
     """Asks and bids by turns, at prices where about every second one trades."""
     encode = codecs.offline().encoder(BOOKS_COMMANDS)
     random = Random(1)
@@ -44,21 +54,20 @@ def commands(count: int) -> Iterator[Row]:
         place, account = ((ask, ALICE), (bid, BOB))[number % 2]
         price = 1_000_000 + 100 * random.randrange(-200, 200)
         value = encode(place(account, str(number), random.randrange(1, 9), price))
-        yield Row(BOOK, Row(BOOK, value, 1_000 + number, 0, number))
+        yield [BOOK.encode(), value, f"{1_000 + number} 0 {number}".encode()]
 
 
-def seconds(count: int) -> float:
-    """Flink's time for a job of so many commands."""
+def seconds(count: int, size: int) -> float:
+    """Flink's time for a job of so many commands in batches of this size."""
     configuration = Configuration()
     for key, value in SETTINGS.items():
         configuration.set_string(key, value)
     environment = StreamExecutionEnvironment.get_execution_environment(configuration)
-    row = Types.ROW_NAMED(["record_key", "record"], [Types.STRING(), RECORD])
-    source = environment.from_collection(list(commands(count)), type_info=row)
+    source = environment.from_collection(list(batches(count, size)), type_info=KEYED_BATCH)
     selector = get_gateway().jvm.org.apache.flink.streaming.api.functions.python.KeyByKeySelector()
     key = Types.ROW([Types.STRING()]).get_java_type_info()
     stream = source._j_data_stream.keyBy(selector, key)
-    keyed = KeyedStream(stream, RECORD, DataStream(source._j_data_stream))
+    keyed = KeyedStream(stream, BATCH, DataStream(source._j_data_stream))
     made = keyed.process(KeyedMachine(JOB, codecs.offline), output_type=OUTPUTS)
     sinks = get_gateway().jvm.org.apache.flink.streaming.api.functions.sink.v2
     made._j_data_stream.sinkTo(sinks.DiscardingSink())
@@ -69,13 +78,20 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--commands", type=int, default=20_000)
+    parser.add_argument("--batches", default="1,10,30")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     few = options.commands // 10
-    rounds = [(seconds(few), seconds(options.commands)) for _ in range(options.rounds)]
-    each = [1e6 * (many - start) / (options.commands - few) for start, many in rounds]
+    costs: dict[int, list[float]] = {int(size): [] for size in options.batches.split(",")}
+    seconds(options.commands, 1)  # compiles what all of them need
+    for _ in range(options.rounds):
+        for size, each in costs.items():
+            start, many = seconds(few, size), seconds(options.commands, size)
+            each.append(1e6 * (many - start) / (options.commands - few))
     print(machine())
-    print(f"{statistics.median(each):.0f} µs a record, least {min(each):.0f}, most {max(each):.0f}")
+    for size, each in costs.items():
+        told = f"{statistics.median(each):.0f} µs a record, least {min(each):.0f}"
+        print(f"batches of {size}: {told}, most {max(each):.0f}")
 
 
 if __name__ == "__main__":

@@ -57,7 +57,9 @@ class Service:
 
     def __init__(self, home: Path) -> None:
         """Start it on a free port, and wait until it answers."""
-        self.settings = stack.on_free_ports(Settings({}), home).with_values(
+        settings = stack.on_free_ports(Settings({}), home)
+        self.settings = settings.with_values(
+            CLICKHOUSE_URL=clickhouse.url(settings),
             CLICKHOUSE_USER=clickhouse.WRITER,
             CLICKHOUSE_PASSWORD="bench",
             CLICKHOUSE_ANALYST_USER=clickhouse.ANALYST,

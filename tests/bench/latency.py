@@ -17,7 +17,6 @@ import asyncio
 import json
 import math
 import multiprocessing
-import platform
 import secrets
 import sys
 import time
@@ -40,6 +39,7 @@ from cli.errors import Refused
 from cli.log import connect, located
 from cli.session import Session
 from schemas.settings import Settings, from_environment
+from tests.bench.report import machine, say, write
 from tests.bench.wire import Outcome, Pool, open_pool, request, send_all, send_on_schedule
 from udfs.ids import order_id
 from udfs.money import limit_usd
@@ -104,7 +104,7 @@ def main() -> None:
     else:
         print(report(results))
     if options.write:
-        write(options.write, report(results))
+        write(options.write, report(results), (START, END), "Order to trade")
     if any(result.lost or result.errors for result in results):
         sys.exit(1)
 
@@ -190,7 +190,7 @@ class Market:
             clusters = [self._open_cluster(admin, seller) for seller in self._sellers]
         listed = self._nodes_for(orders * (1 - self._asks))
         nodes = listed + self._nodes_for(orders * self._asks)
-        _say(f"{nodes:,} nodes of {self._gpus_per_node} GPUs, {listed:,} of them listed")
+        say(f"{nodes:,} nodes of {self._gpus_per_node} GPUs, {listed:,} of them listed")
         await self._send([self._node(clusters, number) for number in range(nodes)], "nodes")
         asks = [self._ask(self._gpus_per_node) for _ in range(listed)]
         await self._send(asks, "asks")
@@ -222,7 +222,7 @@ class Market:
     async def _send_phase(self, rate: int, seconds: float) -> Phase:
         self._runs += 1
         orders = [self._order(number) for number in range(int(rate * seconds))]
-        _say(f"{rate} orders/s for {seconds:g} s")
+        say(f"{rate} orders/s for {seconds:g} s")
         before, began = cpu_seconds(self._opened.settings), time.monotonic()
         outcomes = await send_on_schedule(self._pool, [sent for _, sent in orders], rate)
         after, ended = cpu_seconds(self._opened.settings), time.monotonic()
@@ -304,7 +304,7 @@ class Market:
         began = time.monotonic()
         outcomes = await send_all(self._pool, requests)
         statuses = Counter(outcome.status for outcome in outcomes)
-        _say(f"{what}: {dict(statuses)} in {time.monotonic() - began:.1f} s")
+        say(f"{what}: {dict(statuses)} in {time.monotonic() - began:.1f} s")
         bad = next((each for each in outcomes if not 200 <= each.status < 300), None)
         if bad is not None:
             raise SystemExit(f"preparing {what} failed: {bad.status} {bad.body.decode()}")
@@ -391,32 +391,6 @@ def report(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def write(
-    path: Path,
-    text: str,
-    markers: tuple[str, str] = (START, END),
-    title: str = "Order to trade",
-) -> None:
-    """Put the figures between the markers of a page, or at its end under a title."""
-    start, end = markers
-    page = path.read_text() if path.exists() else "# Performance\n"
-    if start not in page:
-        page += f"\n## {title}\n\n{start}\n{end}\n"
-    head, _, rest = page.partition(start)
-    _, _, tail = rest.partition(end)
-    path.write_text(f"{head}{start}\n{text}\n{end}{tail}")
-
-
-def machine() -> str:
-    """What it was measured on."""
-    memory_gib = psutil.virtual_memory().total / 2**30
-    return (
-        f"{psutil.cpu_count()} cores ({_cpu_model()}), {memory_gib:.0f} GiB,"
-        f" {platform.system()} {platform.release()}, Python {platform.python_version()};"
-        " all servers and the load generator on it"
-    )
-
-
 def cpu_seconds(settings: Settings) -> dict[str, float]:
     """CPU time so far of each server with its children, and of this process."""
     used = {
@@ -434,19 +408,23 @@ def load(before: dict[str, float], after: dict[str, float], seconds: float) -> d
 
 
 def record(pipe: Pipe, settings: Settings) -> None:
-    """The other process: notes when each bid's first trade came, until it is asked for them."""
-    seen: dict[str, float] = {}
+    """The other process: notes when each bid's first trade came, until it is asked for them.
+
+    It decodes when it is asked: meanwhile it takes as little of the cores as it can.
+    """
+    came: list[tuple[float, bytes]] = []
     with connect(settings) as log:
         tail = log.follow("orders.matched")
+        decode = log.codec.decoder("orders.matched")
         pipe.send("ready")
         while True:
-            entry = tail.poll(0.05)
-            if entry:
-                seen.setdefault(entry.record["bid_order_id"], time.monotonic())
+            message = tail.poll_bytes(0.05)
+            if message is not None:
+                came.append((time.monotonic(), message.value() or b""))
             elif pipe.poll():
                 if pipe.recv() == "stop":
                     return
-                pipe.send(seen)
+                pipe.send({decode(value)["bid_order_id"]: at for at, value in reversed(came)})
 
 
 def _record_trades(settings: Settings) -> tuple[Pipe, multiprocessing.process.BaseProcess]:
@@ -517,17 +495,6 @@ def _line(each: Result) -> str:
 def _shares(cpu_percent: dict[str, float]) -> str:
     used = sorted(cpu_percent.items(), key=lambda item: -item[1])
     return ", ".join(f"{name} {percent:.0f}" for name, percent in used if percent >= 1)
-
-
-def _cpu_model() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _options() -> argparse.Namespace:

@@ -31,7 +31,8 @@ from schemas.names import TELEMETRY_GPU
 from schemas.settings import Settings
 from stack.flink import TASKMANAGER
 from tests.bench.fleet import GPUS, Fleet
-from tests.bench.latency import cpu_seconds, load, machine, write
+from tests.bench.latency import cpu_seconds, load
+from tests.bench.report import machine, write
 from tests.stack_fixture import real_stack
 from udfs.telemetry import SLOT_MS
 

@@ -29,7 +29,7 @@ from schemas import contract, names, registry
 from schemas.codec import Codec
 from schemas.settings import Settings, from_environment
 from stack.flink import TASKMANAGER
-from tests.bench.latency import machine, write
+from tests.bench.report import machine, write
 
 BOOKS: Final = tuple(
     f"{gpu_type}.{product}"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.latency import END, START, load, report, result, write
+from tests.bench.latency import END, START, load, report, result
+from tests.bench.report import write
 from tests.bench.wire import Outcome, request
 
 OUTCOMES = [
@@ -32,14 +33,14 @@ def test_load_is_per_cent_of_a_core() -> None:
 def test_a_page_keeps_what_is_around_the_markers(tmp_path: Path) -> None:
     page = tmp_path / "performance.md"
     page.write_text(f"# Performance\n\nbefore\n\n{START}\nold\n{END}\n\nafter\n")
-    write(page, "new")
+    write(page, "new", (START, END), "Order to trade")
     assert page.read_text() == f"# Performance\n\nbefore\n\n{START}\nnew\n{END}\n\nafter\n"
 
 
 def test_a_page_without_markers_gets_them(tmp_path: Path) -> None:
     page = tmp_path / "performance.md"
-    write(page, "first")
-    write(page, "second")
+    write(page, "first", (START, END), "Order to trade")
+    write(page, "second", (START, END), "Order to trade")
     assert "first" not in page.read_text()
     assert page.read_text().count("second") == 1
 

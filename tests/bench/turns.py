@@ -19,7 +19,8 @@ import uvloop
 from cli.log import located
 from cli.session import Session
 from schemas.settings import from_environment
-from tests.bench.latency import CONNECTIONS, Market, machine
+from tests.bench.latency import CONNECTIONS, Market
+from tests.bench.report import machine
 from tests.bench.wire import open_pool
 
 SETTLE_SECONDS = 1.0
