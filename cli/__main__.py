@@ -11,6 +11,7 @@ from cli import errors, output
 from cli.commands import (
     account,
     agent,
+    audit,
     cluster,
     demo,
     doctor,
@@ -82,7 +83,7 @@ for group in (order, market, provider, cluster, node, agent, account, key, views
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 for command in (
     *(local.up, local.down, local.status, local.logs, doctor.doctor),
-    *(sql.sql, snapshot.snapshot, replay.replay, demo.demo),
+    *(sql.sql, snapshot.snapshot, replay.replay, audit.audit, demo.demo),
 ):
     app.command()(command)
 app.command("warm-up", hidden=True)(warm_up.warm_up)

@@ -202,10 +202,13 @@ class Tail:
 
     def poll(self, seconds: float) -> Entry | None:
         """The next record, or None if none came in this time or it cannot be read."""
+        message = self.poll_bytes(seconds)
+        return None if message is None else next(_entry(message, self._decode), None)
+
+    def poll_bytes(self, seconds: float) -> Message | None:
+        """The next record as the log has it, or None if none came in this time."""
         message = self._consumer.poll(seconds)
-        if message is None or message.error():
-            return None
-        return next(_entry(message, self._decode), None)
+        return None if message is None or message.error() else message
 
     def await_record(self, field: str, value: str, seconds: float) -> dict[str, Any] | None:
         """The first record with this value in a field, None if it does not come in time."""

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cli.log import Entry
-from schemas import contract, names, records
+from schemas import contract, names
+from udfs.audit.replays import KINDS, digest
 from udfs.machine import Fact
 
-KINDS: Final = {topic: kind for kind, topic in names.FACT_TOPICS.items()}
-DEFAULTS: Final = {contract.snake(name): fields for name, fields in records.DEFAULTS.items()}
 MARGIN_MS: Final = 3_600_000
 """Facts this much younger than their topic keeps may be gone too: a replay takes its time."""
 _NUMBERS: Final = {kind: number for number, kind in enumerate(names.FACT_TOPICS)}
@@ -82,7 +81,7 @@ class Ledger:
     def add(self, fact: Fact) -> None:
         """Note the next fact."""
         kind, record = fact
-        self._digests.append(_digest(kind, record))
+        self._digests.append(digest(kind, record))
         self._kinds.append(_NUMBERS[kind])
         if record["occurred_at_ms"] < self._aged_before_ms[kind]:
             self._aged[kind] = self.last
@@ -90,7 +89,7 @@ class Ledger:
     def holds(self, sequence: int, kind: str, record: Mapping[str, Any]) -> bool:
         """Whether this is the fact of this sequence."""
         index = sequence - self.after - 1
-        return 0 <= index < len(self) and self._digests[index] == _digest(kind, record)
+        return 0 <= index < len(self) and self._digests[index] == digest(kind, record)
 
     def kind(self, sequence: int) -> str:
         return _KINDS[self._kinds[sequence - self.after - 1]]
@@ -144,46 +143,3 @@ class Audit:
         wrong = self.wrong.record["book_seq"] if self.wrong else None
         found = [each for each in (wrong, self.missing()) if each is not None]
         return min(found, default=None)
-
-
-def difference(
-    sequence: int, computed: Fact | None, cause: Entry | None, told: Entry | None
-) -> str:
-    """A difference in words, with its evidence.
-
-    Args:
-        sequence: where.
-        computed: the fact that follows from the log, None if none does.
-        cause: the command that it follows from.
-        told: the fact as it was told, None if it was not.
-    """
-    head = f"sequence {sequence}: "
-    if computed is None or cause is None:
-        assert told is not None
-        return f"{head}{KINDS[told.topic]} ({told.where}) does not follow from the log"
-    follows = f"recomputed from {cause.record['kind']} ({cause.where})"
-    if told is None:
-        return f"{head}{computed.kind} was never told, {follows}"
-    kind = KINDS[told.topic]
-    if kind != computed.kind:
-        return f"{head}told {kind} ({told.where}), {computed.kind} {follows}"
-    mine, theirs = _filled(kind, computed.record), _filled(kind, told.record)
-    name = next(
-        field
-        for field in sorted(mine.keys() | theirs.keys())
-        if mine.get(field) != theirs.get(field)
-    )
-    return (
-        f"{head}{kind}.{name} told {theirs.get(name)!r} ({told.where}),"
-        f" {mine.get(name)!r} {follows}"
-    )
-
-
-def _digest(kind: str, record: Mapping[str, Any]) -> int:
-    """Equal for equal facts; records of books hold texts, numbers and flags alone."""
-    return hash((kind, frozenset(_filled(kind, record).items())))
-
-
-def _filled(kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record with what its writer left out."""
-    return {**DEFAULTS[kind], **record}

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection, Iterable
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -65,14 +66,15 @@ def submit(settings: Settings, accept: Collection[str] = ()) -> None:
 
 
 def _submit(cluster: Cluster, settings: Settings, accept: Collection[str]) -> None:
-    topics = sorted({topic for job in JOBS for topic in job.inputs + job.outputs})
+    jobs = _jobs(settings)
+    topics = sorted({topic for job in jobs for topic in job.inputs + job.outputs})
     kafka.check_partition_counts(kafka.partition_counts(kafka.admin(settings)), topics)
     started: list[str] = []
     planned: list[tuple[Job, PlannedJob]] = []
-    planner = _planner(settings)
-    for job in JOBS:
+    plans = planner(settings)
+    for job in jobs:
         if not _runs(job, cluster):
-            planned.append((job, _plan(job, planner, settings)))
+            planned.append((job, _plan(job, plans, settings)))
         if cluster.is_up():
             started += _start(planned, cluster, settings, accept)
             planned.clear()
@@ -80,6 +82,12 @@ def _submit(cluster: Cluster, settings: Settings, accept: Collection[str]) -> No
     started += _start(planned, cluster, settings, accept)
     for job_id in started:
         cluster.await_running(job_id, RUNNING_SECONDS)
+
+
+def _jobs(settings: Settings) -> list[Job]:
+    """The jobs, those of machines with as many lanes as the settings say."""
+    lanes = settings.positive("LANES")
+    return [replace(job, lanes=lanes) if isinstance(job, MachineJob) else job for job in JOBS]
 
 
 def _runs(job: Job, cluster: Cluster) -> bool:
@@ -101,7 +109,7 @@ def stop(settings: Settings) -> None:
 
 
 def _stop(cluster: Cluster, settings: Settings) -> None:
-    names = {job.title: job.state_name for job in JOBS}
+    names = {job.title: job.state_name for job in _jobs(settings)}
     savepoints, refused = {}, []
     for job in cluster.jobs():
         if job.title not in names:
@@ -124,7 +132,8 @@ def marks(job: MachineJob | SqlJob, settings: Settings) -> dict[int, tuple[int, 
         return kafka.watermarks(client, job.log)
 
 
-def _planner(settings: Settings) -> Planner:
+def planner(settings: Settings) -> Planner:
+    """Plans jobs for the servers that the settings name."""
     return Planner(
         settings.text("FLINK_URL"),
         settings.text("KAFKA_BOOTSTRAP"),

@@ -1,10 +1,11 @@
 """Flink as the machine jobs need it, built through classes that PyFlink does not promise to keep.
 
-With `checkpoint` the only module that touches PyFlink's and Flink's inner classes, and so pinned to
-one minor version. What it does that the public API cannot: several jobs from one driver to a remote
-cluster, each from its own saved state; keys taken in the JVM, where it costs a third of what it
-costs in Python; the log's coordinates and append time beside each record's raw bytes; one sink to
-many topics; an explicit uid on every operator, so that saved state finds its place again.
+With `checkpoint` and `lane_state` the only module that touches PyFlink's and Flink's inner
+classes, and so pinned to one minor version. What it does that the public API cannot: several jobs
+from one driver to a remote cluster, each from its own saved state; batches and their keys made in
+the JVM, for a call into Python costs more than what it carries; the log's coordinates and append
+time beside each record's raw bytes; one sink to many topics; an explicit uid on every operator, so
+that saved state finds its place again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,23 +33,20 @@ from jobs.windowed_job import WindowedJob
 
 SUPPORTED: Final = "2.3."
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
-RECORD = Types.ROW_NAMED(
-    ["key", "value", "at_ms", "log_partition", "log_offset"],
-    [Types.STRING(), BYTES, Types.LONG(), Types.INT(), Types.LONG()],
-)
-"""The key goes with its record: to ask Flink for it is one more call into the JVM."""
 BATCH = Types.OBJECT_ARRAY(Types.OBJECT_ARRAY(BYTES))
-"""Topic, key, value and coordinates of each record: append time, partition and offset as text. An
-array for each, for of rows in an array the bridge makes one over and over, as of `OUTPUTS`."""
-KEYED = Types.ROW_NAMED(["record_key", "record"], [Types.STRING(), RECORD])
+"""Key, value and coordinates of each record (append time, partition and offset as text), behind its
+topic where there are several. An array for each, for of rows in an array the bridge makes one over
+and over, as of `OUTPUTS`."""
 KEYED_BATCH = Types.ROW_NAMED(["batch_key", "records"], [Types.STRING(), BATCH])
+LANE_SECONDS: Final = 0.01
+"""For so long the records of a lane are gathered before they enter Python."""
 BATCH_SECONDS: Final = 0.5
-"""For so long the records of a windowed job are gathered before they enter Python."""
+"""For so long those of a windowed job are."""
 PATIENCE_MS: Final = 250
 """For so long the broker may gather them too."""
 MOST_AWAITED_BYTES: Final = 65_536
 OUTPUTS = Types.LIST(Types.OBJECT_ARRAY(BYTES))
-"""Topic, key and value of each record that one record makes. An array for each: of a list of tuples
+"""Topic, key and value of each record that a batch makes. An array for each: of a list of tuples
 the bridge would make one tuple over and over, so that all were the last."""
 
 
@@ -94,15 +92,15 @@ class Planner:
         """
         environment, tables = self._tables(self.settings)
         log = _log(tables, job, self.kafka)
-        records = _stream(tables.sql_query(_keyed_records(log)), KEYED)
+        batches = _stream(tables.sql_query(_lanes(log, job.lanes)), KEYED_BATCH)
         outputs = (
-            _keyed(records, RECORD)
+            _keyed(batches)
             .process(function, output_type=OUTPUTS)
             .name(f"{job.name} machine")
             .uid(f"{job.name}/machine")
         )
         _attach_sink(tables, outputs, job, self.kafka)
-        return _planned(environment, job, job.log)
+        return self._in_one_thread(_planned(environment, job, job.log))
 
     def sql(self, job: SqlJob) -> PlannedJob:
         """Plan a job of SQL statements.
@@ -134,20 +132,33 @@ class Planner:
         """
         environment, tables = self._tables(self.settings)
         log = _log(tables, job, self.kafka, PATIENCE_MS)
-        batches = _stream(tables.sql_query(_batches(log, job.wanted)), KEYED_BATCH)
+        batches = _stream(tables.sql_query(_topics(log, job.wanted)), KEYED_BATCH)
         keyed = (
             batches.flat_map(keys, output_type=KEYED_BATCH)
             .name(f"{job.name} keys")
             .uid(f"{job.name}/keys")
         )
         outputs = (
-            _keyed(keyed, BATCH)
+            _keyed(keyed)
             .process(function, output_type=OUTPUTS)
             .name(f"{job.name} windows")
             .uid(f"{job.name}/windows")
         )
         _attach_sink(tables, outputs, job, self.kafka)
-        return _planned(environment, job, f"{job.name} inputs")
+        return self._in_one_thread(_planned(environment, job, f"{job.name} inputs"))
+
+    def _in_one_thread(self, planned: PlannedJob) -> PlannedJob:
+        """The job without the exchanges between its steps, where each step is one subtask.
+
+        All keys are that subtask's then, and Flink chains steps that hand over directly; it cannot
+        know that nothing is to be divided. An exchange serializes, and wakes a thread.
+        """
+        if int(self.settings["parallelism.default"]) == 1:
+            forward = get_gateway().jvm.org.apache.flink.streaming.runtime.partitioner
+            for step in _transformations(planned.environment):
+                if step.getClass().getSimpleName() == "PartitionTransformation":
+                    _set(step, "partitioner", forward.ForwardPartitioner())
+        return planned
 
     def _tables(
         self, settings: Mapping[str, str]
@@ -232,33 +243,43 @@ def _log(
     return "log"
 
 
-def _keyed_records(log: str) -> str:
-    """Each record as a `RECORD`, behind its key."""
-    return f"""
-        SELECT record_key, ROW(record_key, log_value, at_ms, log_partition, log_offset)
-        FROM (SELECT *, COALESCE(log_key, '') AS record_key FROM {log})"""
+_RECORD: Final = """
+    CAST(COALESCE(log_key, '') AS BYTES),
+    log_value,
+    CAST(CONCAT_WS(' ', CAST(at_ms AS STRING), CAST(log_partition AS STRING),
+        CAST(log_offset AS STRING)) AS BYTES)"""
 
 
-def _batches(log: str, wanted: str) -> str:
+def _lanes(log: str, lanes: int) -> str:
+    """What came of each lane in a moment, each partition in its order, as a `BATCH` behind its key.
+
+    Args:
+        log: the table of the log.
+        lanes: how many lanes its partitions make.
+    """
+    lane = f"CAST(MOD(log_partition, {lanes}) AS STRING) AS lane"
+    records = f"(SELECT *, {lane} FROM {log})"
+    return _batches("lane", f"ARRAY[{_RECORD}]", records, LANE_SECONDS, "lane")
+
+
+def _topics(log: str, wanted: str) -> str:
     """What came of each partition in a while, in its order, as a `BATCH` behind its topic.
 
     Args:
         log: the table of the topics.
         wanted: which records to read, as SQL over `topic` and `log_key`.
     """
+    record = f"ARRAY[CAST(topic AS BYTES), {_RECORD}]"
+    records = f"(SELECT * FROM {log} WHERE {wanted})"
+    return _batches("topic", record, records, BATCH_SECONDS, "topic, log_partition")
+
+
+def _batches(key: str, record: str, records: str, seconds: float, together: str) -> str:
+    """Records gathered for so long of processing time, by these columns."""
     return f"""
-        SELECT topic, ARRAY_AGG(ARRAY[
-            CAST(topic AS BYTES),
-            CAST(COALESCE(log_key, '') AS BYTES),
-            log_value,
-            CAST(CONCAT_WS(' ', CAST(at_ms AS STRING), CAST(log_partition AS STRING),
-                CAST(log_offset AS STRING)) AS BYTES)
-        ])
-        FROM TUMBLE(
-            (SELECT * FROM {log} WHERE {wanted}),
-            DESCRIPTOR(read_at), INTERVAL '{BATCH_SECONDS}' SECOND
-        )
-        GROUP BY window_start, window_end, topic, log_partition"""
+        SELECT {key}, ARRAY_AGG({record})
+        FROM TUMBLE({records}, DESCRIPTOR(read_at), INTERVAL '{seconds}' SECOND)
+        GROUP BY window_start, window_end, {together}"""
 
 
 def _stream(table: Any, row: TypeInformation) -> DataStream:
@@ -266,11 +287,11 @@ def _stream(table: Any, row: TypeInformation) -> DataStream:
     return DataStream(table._t_env._j_tenv.toAppendStream(table._j_table, row.get_java_type_info()))
 
 
-def _keyed(records: DataStream, without_key: TypeInformation) -> KeyedStream:
-    """Records by their keys, taken in the JVM; PyFlink's own `key_by` runs Python."""
+def _keyed(batches: DataStream) -> KeyedStream:
+    """Batches by their keys, taken in the JVM; PyFlink's own `key_by` runs Python."""
     selector = get_gateway().jvm.org.apache.flink.streaming.api.functions.python.KeyByKeySelector()
     key = Types.ROW([Types.STRING()]).get_java_type_info()
-    return KeyedStream(records._j_data_stream.keyBy(selector, key), without_key, records)
+    return KeyedStream(batches._j_data_stream.keyBy(selector, key), BATCH, batches)
 
 
 def _attach_sink(
@@ -295,7 +316,7 @@ def _attach_sink(
             'value.fields-include' = 'EXCEPT_KEY',
             'sink.delivery-guarantee' = 'at-least-once',
             'properties.acks' = 'all',
-            'properties.linger.ms' = '5',
+            'properties.linger.ms' = '1',
             'properties.enable.idempotence' = 'true'
         )""")
     statements = tables.create_statement_set()
@@ -307,6 +328,13 @@ def _attach_sink(
         FROM steps CROSS JOIN UNNEST(made) AS each_made (record)"""),
     )
     statements.attach_as_datastream()
+
+
+def _set(step: Any, name: str, value: Any) -> None:
+    """Set a private field of one of Flink's objects."""
+    field = step.getClass().getDeclaredField(name)
+    field.setAccessible(True)
+    field.set(step, value)
 
 
 def _name_operators(environment: StreamExecutionEnvironment, name: str, source: str) -> None:

@@ -1,36 +1,36 @@
 """The shell around a keyed machine in Flink: the only keyed function of the machine jobs.
 
-It decodes a record, loads the state of its key at first touch, applies, writes what changed to
-Flink's state (`jobs.journal`), and hands encoded facts and commands to the sink. The trade path
-never waits for a checkpoint: after a restart the same records give the same facts with the same ids
-and sequences, and whoever receives them drops what it has seen (market-rules.md B5).
+It takes a batch of records of one lane (`jobs.lane`), each in turn: it decodes a record, loads the
+state of its machine at first touch, and applies. At the end of the batch it writes what changed to
+Flink's state and hands encoded facts and commands to the sink. The trade path never waits for a
+checkpoint: after a restart the same records give the same facts with the same ids and sequences,
+and whoever receives them drops what it has seen (market-rules.md B5).
 """
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
-from pyflink.datastream.state import MapStateDescriptor
 
-from jobs import garbage
-from jobs.dead_letters import NOWHERE, dead_letter
-from jobs.journal import Journal
+from jobs import garbage, lane_state
+from jobs.lane import Lane
+from jobs.lane_state import Rows
 from jobs.streaming_job import StreamingJob
 from schemas import names
 from schemas.codec import Bodies, Codec, UnreadableRecord
+from schemas.dead_letters import NOWHERE, dead_letter
 from udfs.machine import Machine, Step
 
+Record = Sequence[Any]
+"""Key, value and coordinates, as `jobs.environment.BATCH` has them, all of them bytes."""
 Output = tuple[bytes, bytes, bytes]
 """Topic, key and value of a record to write."""
 Crossing = list[list[Output]]
-"""What one record makes goes back to the JVM in one piece, if there is any: each crossing costs as
+"""What a batch makes goes back to the JVM in one piece, if there is any: each crossing costs as
 much as several outputs."""
-TICK_AHEAD_MS: Final = 50
-"""A timer is set at least this far ahead (market-rules.md B3)."""
 CACHED_ROWS: Final = 1_500_000
 """How much state a job holds as Python objects, in rows of about half a kilobyte: so many orders of
 books, or of accounts. Evicting a machine costs only its next load."""
@@ -42,23 +42,30 @@ class MachineJob(StreamingJob):
 
     machine: Machine[Any]
     log: str
+    lanes: int = 1
+    """How many lanes the partitions of its log make (`jobs.lane`)."""
+
+    @property
+    def state_name(self) -> str:
+        """The name under which its state is saved: another one for other lanes.
+
+        A machine's state is in its lane's, so with other lanes the job starts at the beginning of
+        its log.
+        """
+        return f"{self.name}-lanes-{self.lanes}"
 
 
 @dataclass(slots=True)
 class _Held:
-    """A machine's state in Python, and what its timer needs to know."""
+    """A machine's state in Python, and the last tick that it was sent."""
 
     state: Any
-    journal: Journal
-    wake_at_ms: int | None = 0
-    """As the last step said; 0, so already due, while no step has been made since the load."""
-    armed_at_ms: int | None = None
     ticked_seq: int = 0
     weight: int = 0
 
 
 class KeyedMachine(KeyedProcessFunction):
-    """Runs a machine, one state per key.
+    """Runs the machines of its lanes, one state each.
 
     A record that cannot be decoded, or on which the machine raises, becomes a dead letter with the
     reason and its coordinates; it changes nothing, and the job goes on. What is not the record's
@@ -72,6 +79,7 @@ class KeyedMachine(KeyedProcessFunction):
         codec: Callable[[], Codec],
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         cached_rows: int = CACHED_ROWS,
+        rows: Callable[[RuntimeContext], Rows] = lane_state.of_machines,
     ) -> None:
         """Make the function; it is pickled and sent to the TaskManager.
 
@@ -80,12 +88,14 @@ class KeyedMachine(KeyedProcessFunction):
             codec: makes the codec, where the function runs.
             now_ms: the wall clock, for timers only.
             cached_rows: how much state to hold in Python; the machine in use is held in any case.
+            rows: Flink's state, from where the function runs.
         """
         self._job = job
         self._machine = job.machine
         self._make_codec = codec
         self._now_ms = now_ms
         self._cached_rows = cached_rows
+        self._rows_of = rows
 
     def open(self, runtime_context: RuntimeContext) -> None:
         garbage.search_rarely()
@@ -94,27 +104,37 @@ class KeyedMachine(KeyedProcessFunction):
         self._outputs = {
             topic: (topic.encode(), codec.encoder(topic)) for topic in self._job.outputs
         }
-        descriptor = MapStateDescriptor("rows", Types.STRING(), Types.STRING())
-        self._rows = runtime_context.get_map_state(descriptor)
+        self._rows = self._rows_of(runtime_context)
+        self._lanes: dict[str, Lane] = {}
         self._cache: OrderedDict[str, _Held] = OrderedDict()
         self._weight = 0
 
-    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Crossing:
-        outputs = self._processed(value, ctx)
+    def process_element(
+        self, value: Sequence[Record], ctx: KeyedProcessFunction.Context
+    ) -> Crossing:
+        """Apply a batch of records of one lane."""
+        lane = self._lane(ctx.get_current_key())
+        outputs = [output for record in value for output in self._processed(record, lane)]
+        lane.write(ctx.timer_service())
         return [outputs] if outputs else []
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Crossing:
-        outputs = self._woken(timestamp, ctx)
+        """Append ticks for the machines of a lane that are due to their own log."""
+        lane = self._lane(ctx.get_current_key())
+        outputs = [self._woken(machine, lane, timestamp) for machine in lane.due(timestamp)]
+        lane.write(ctx.timer_service())
         return [outputs] if outputs else []
 
-    def _processed(self, value: Row, ctx: KeyedProcessFunction.Context) -> list[Output]:
-        key, data, at_ms, _, _ = value
+    def _processed(self, record: Record, lane: Lane) -> list[Output]:
+        raw_key, data, coordinates = record
+        key = str(raw_key, "utf-8")
+        at_ms, partition, offset = map(int, coordinates.split())
         try:
             command = self._decode(data)
             self._check(key)
         except (UnreadableRecord, ValueError) as error:
-            return [self._dead_letter(str(error), value)]
-        held = self._held(key)
+            return [self._dead_letter(str(error), key, data, (at_ms, partition, offset))]
+        held = self._held(key, lane)
         try:
             step = self._machine.apply(held.state, command, at_ms)
             outputs = self._encoded(key, step)
@@ -122,38 +142,28 @@ class KeyedMachine(KeyedProcessFunction):
             raise
         except Exception as error:  # whatever a machine or its facts met: void, and the next record
             self._drop(key)
-            return [self._dead_letter(f"{type(error).__name__}: {error}", value)]
-        held.journal.write(self._rows, step.writes)
+            return [self._dead_letter(_reason(error), key, data, (at_ms, partition, offset))]
+        lane.add(key, step.writes, step.wake_at_ms)
         self._weigh(held)
-        held.wake_at_ms = step.wake_at_ms
-        if step.wake_at_ms is not None:
-            self._arm(held, ctx)
         return outputs
 
-    def _woken(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> list[Output]:
-        key = ctx.get_current_key()
-        held = self._held(key)
+    def _woken(self, key: str, lane: Lane, timestamp: int) -> Output:
+        """A tick for a machine that is due (market-rules.md B3)."""
+        held = self._held(key, lane)
         try:
-            return self._due(key, held, timestamp, ctx)
+            return self._output(self._job.log, key, self._tick(held))
         except MemoryError:
             raise
-        except Exception as error:  # its machine sleeps until its next record; the others do not
+        except Exception as error:  # it sleeps until its next record; the others do not
             self._drop(key)
-            reason = f"timer: {type(error).__name__}: {error}"
-            return [self._dead_letter(reason, (key, None, timestamp, NOWHERE, NOWHERE))]
+            reason = f"timer: {_reason(error)}"
+            return self._dead_letter(reason, key, None, (timestamp, NOWHERE, NOWHERE))
 
-    def _due(
-        self, key: str, held: _Held, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext
-    ) -> list[Output]:
-        """The tick that is due; nothing where none is yet, or none is wanted any more."""
-        if held.armed_at_ms == timestamp:
-            held.armed_at_ms = None
-        if held.wake_at_ms is None:
-            return []
-        if held.wake_at_ms > self._now_ms():
-            self._arm(held, ctx)
-            return []
-        return [self._output(self._job.log, key, self._tick(held))]
+    def _lane(self, name: str) -> Lane:
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = Lane(self._rows, self._now_ms)
+        return lane
 
     def _check(self, key: str) -> None:
         """See that a key names a machine; one that is held does.
@@ -166,10 +176,10 @@ class KeyedMachine(KeyedProcessFunction):
         if key not in self._cache:
             self._machine.check_id(key)
 
-    def _held(self, key: str) -> _Held:
+    def _held(self, key: str, lane: Lane) -> _Held:
         held = self._cache.get(key)
         if held is None:
-            held = self._cache[key] = self._load(key)
+            held = self._cache[key] = self._load(key, lane)
             self._weigh(held)
         else:
             self._cache.move_to_end(key)
@@ -177,7 +187,7 @@ class KeyedMachine(KeyedProcessFunction):
 
     def _weigh(self, held: _Held) -> None:
         """Count what the machine in use has grown by, and let go of those unused for longest."""
-        weight = self._machine.weight(held.state) + len(held.journal)
+        weight = self._machine.weight(held.state)
         self._weight += weight - held.weight
         held.weight = weight
         while self._weight > self._cached_rows and len(self._cache) > 1:
@@ -188,21 +198,9 @@ class KeyedMachine(KeyedProcessFunction):
         """Forget a state that is void."""
         self._weight -= self._cache.pop(key).weight
 
-    def _load(self, key: str) -> _Held:
-        rows = dict(self._rows.items())
-        journal = Journal(rows)
-        machine = self._machine
-        return _Held(machine.load(key, rows.items()) if rows else machine.empty(key), journal)
-
-    def _arm(self, held: _Held, ctx: KeyedProcessFunction.Context) -> None:
-        """Set the timer unless one fires earlier anyway; that one looks again and sets the next."""
-        at_ms = max(held.wake_at_ms or 0, self._now_ms() + TICK_AHEAD_MS)
-        if held.armed_at_ms is not None:
-            if held.armed_at_ms <= at_ms:
-                return
-            ctx.timer_service().delete_processing_time_timer(held.armed_at_ms)
-        ctx.timer_service().register_processing_time_timer(at_ms)
-        held.armed_at_ms = at_ms
+    def _load(self, key: str, lane: Lane) -> _Held:
+        rows, machine = lane.load(key), self._machine
+        return _Held(machine.load(key, rows.items()) if rows else machine.empty(key))
 
     def _tick(self, held: _Held) -> dict[str, Any]:
         applied = held.state.sources.get(names.TIMER, 0)
@@ -225,8 +223,11 @@ class KeyedMachine(KeyedProcessFunction):
         name, encode = self._outputs[topic]
         return name, key.encode(), encode(record, bodies)
 
-    def _dead_letter(self, reason: str, value: Iterable[Any]) -> Output:
-        key, data, at_ms, partition, offset = value
+    def _dead_letter(
+        self, reason: str, key: str, data: bytes | None, place: tuple[int, int, int]
+    ) -> Output:
+        """The letter about a record; `place` is its append time, partition and offset."""
+        at_ms, partition, offset = place
         letter = dead_letter(
             self._job.name,
             reason,
@@ -238,3 +239,7 @@ class KeyedMachine(KeyedProcessFunction):
             at_ms=at_ms,
         )
         return self._output(names.DEAD_LETTERS, key, letter)
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

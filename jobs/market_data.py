@@ -1,7 +1,8 @@
 """The market data service: follows the books off the hot path and answers questions about them.
 
-It runs the same machine over the same log as the matching job, so it knows the same books. Loopback
-HTTP, integers in micro-USD; the API gives them their public shape.
+It runs the same machine over the same log as the matching job, so it knows the same books, and
+tells what changes in their depth to `book.depth`. Loopback HTTP, integers in micro-USD; the API
+gives them their public shape.
 """
 
 import signal
@@ -17,14 +18,16 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from jobs import codecs, kafka
+from jobs.depth import Publisher
 from jobs.follower import PATIENCE_MS, Follower, Tail
 from jobs.snapshots import Shelf, Writer
-from schemas.names import BOOKS_COMMANDS, BOOKS_SNAPSHOTS, Side
+from schemas.names import BOOK_DEPTH, BOOKS_COMMANDS, BOOKS_SNAPSHOTS, Side
 from schemas.settings import Settings
 from udfs import matching
 from udfs.book import Book
+from udfs.explain import explain
 
-MAX_LEVELS: Final = 1_000
+MAX_LEVELS: Final = 10_000
 DEFAULT_LEVELS: Final = 20
 
 
@@ -37,7 +40,7 @@ def run(settings: Settings) -> None:
         LogTrimmed: the log begins later than the books' snapshots leave them.
         RegistryRefused: the schema registry does not answer or does not know our schemas.
     """
-    topics = [BOOKS_COMMANDS, BOOKS_SNAPSHOTS]
+    topics = [BOOKS_COMMANDS, BOOKS_SNAPSHOTS, BOOK_DEPTH]
     kafka.check_partition_counts(kafka.partition_counts(kafka.admin(settings)), topics)
     codec = codecs.codec(settings)
     producer = kafka.producer(settings, compression="zstd")
@@ -49,6 +52,7 @@ def run(settings: Settings) -> None:
 
     tail = Tail(follower, consumer, Shelf(settings, codec, producer).restore, leave)
     writer = Writer(follower, lambda: tail.is_caught_up, producer, codec, leave)
+    publisher = Publisher(follower, lambda: tail.is_caught_up, producer, codec, leave)
     config = uvicorn.Config(
         application(follower, tail, writer),
         host=settings.text("HOST"),
@@ -63,12 +67,14 @@ def run(settings: Settings) -> None:
         signal.signal(number, lambda *_: None)
     tail.start()
     writer.start()
+    publisher.start()
     try:
         server.run()
     finally:
+        publisher.stop()
         writer.stop()
         tail.stop()
-    if failure := tail.failure or writer.failure:
+    if failure := tail.failure or writer.failure or publisher.failure:
         raise failure
 
 
@@ -81,6 +87,7 @@ def application(follower: Follower, tail: Tail, writer: Writer) -> Starlette:
             Route("/books", handlers.books),
             Route("/books/{book_id}/depth", handlers.depth),
             Route("/books/{book_id}/preview", handlers.preview, methods=["POST"]),
+            Route("/books/{book_id}/orders/{order_id}/explanation", handlers.explanation),
             Route("/books/{book_id}/hash", handlers.hash),
             Route("/snapshots", handlers.snapshots),
             Route("/snapshots", handlers.ask_for_snapshots, methods=["POST"]),
@@ -128,6 +135,7 @@ class Handlers:
                 {
                     "book_id": book.book_id,
                     "book_seq": book.seq,
+                    "halted": book.halted,
                     "bids": side(book, "bid"),
                     "asks": side(book, "ask"),
                 }
@@ -145,6 +153,15 @@ class Handlers:
                 for price_micros, quantity in would.fills
             ]
             return JSONResponse({**would._asdict(), "fills": fills, "book_seq": book.seq})
+
+    async def explanation(self, request: Request) -> JSONResponse:
+        """Why an order rests; `order` is null if it does not rest in this book."""
+        now_ms = time.time_ns() // 1_000_000
+        with self._follower.lock:
+            book = self._follower.book(request.path_params["book_id"])
+            found = explain(book, request.path_params["order_id"], now_ms)
+            told = {"book_seq": book.seq, "halted": book.halted, "at_ms": max(book.now_ms, now_ms)}
+        return JSONResponse({**told, "order": asdict(found) if found else None})
 
     async def hash(self, request: Request) -> JSONResponse:
         """The hash of a book's state (market-rules.md B6)."""

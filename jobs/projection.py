@@ -2,8 +2,9 @@
 
 Plain consumers, one group per store and stream, so that none stalls another and orders never queue
 up behind telemetry: take a batch, write it, then commit the offsets. A store that is down is waited
-for; nothing is skipped, and what is written twice is one row all the same. Late readings also have
-their windows computed anew (`corrections`).
+for; nothing is skipped, and what is written twice is one row all the same. What a fact says is read
+once for both stores (decision 0036). Late readings also have their windows computed anew
+(`corrections`).
 """
 
 import logging
@@ -13,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
+from itertools import chain
 from typing import Any, Final, NamedTuple, Protocol
 
 import redis
@@ -22,10 +24,10 @@ from redis.exceptions import RedisError
 
 from jobs import codecs, corrections, garbage, kafka, rows
 from jobs import contract as servers
-from jobs.dead_letters import letter_about
 from jobs.rollups import fields
 from schemas import contract, names, readings, views
 from schemas.codec import Codec, UnreadableRecord, file_of
+from schemas.dead_letters import letter_about
 from schemas.settings import Settings
 
 READER: Final = "projection"
@@ -37,6 +39,11 @@ COMMIT_SECONDS: Final = 1.0
 """Offsets are committed this often at most; what comes again after a crash changes nothing."""
 FIRST_WAIT_SECONDS: Final = 0.25
 LONGEST_WAIT_SECONDS: Final = 10.0
+MOST_ROWS: Final = 100
+"""In one call, for as long as which Redis does nothing else."""
+MOST_INTERVAL_SECONDS: Final = 3.0
+MOST_WAITING: Final = 5_000
+"""Records of a topic that one store has decoded and the other not read."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -72,6 +79,9 @@ class Store(Protocol):
     """How long a batch gathers when the one before it is long past."""
     interval_seconds: float
     """How far apart batches are under load: a larger one costs hardly more than a small one."""
+    busy_share: float = 1.0
+    """What part of the time writing may take: rather than more, batches are further apart, and
+    larger, up to `MOST_INTERVAL_SECONDS`."""
     patience_ms: int
     """How long the broker gathers records for it."""
     topics: Sequence[str]
@@ -89,21 +99,71 @@ class Store(Protocol):
         ...
 
 
+def interval_seconds(store: Store, busy_seconds: float) -> float:
+    """How long after the begin of a batch that took so long to write the next one may begin."""
+    wanted = busy_seconds / store.busy_share
+    return max(store.interval_seconds, min(wanted, MOST_INTERVAL_SECONDS))
+
+
+class ReadOnce:
+    """Decodes records for two stores: what one of them has decoded the other takes from it.
+
+    To decode a fact is most of what projecting it costs, and both stores read every one within a
+    second or so. It makes no difference which comes first, or whether the other ever comes: too
+    much that waits is forgotten, and decoded again. Nobody may change a record.
+    """
+
+    def __init__(self, codec: Codec) -> None:
+        """Decode with this codec."""
+        self._codec = codec
+        self._waiting: dict[str, dict[bytes, Any]] = {topic: {} for topic in fact_topics()}
+
+    def reader(self, topic: str) -> Read:
+        """The function that reads a topic of facts, for either of two threads."""
+        decode, waiting = self._codec.decoder(topic), self._waiting[topic]
+
+        def read(data: bytes | None) -> Any:
+            if data is None:
+                return decode(data)
+            record = waiting.pop(data, None)
+            if record is None:
+                record = decode(data)
+                if len(waiting) >= MOST_WAITING:
+                    waiting.clear()
+                waiting[data] = record
+            return record
+
+        return read
+
+
 class ClickHouse(Store):
     """One insert per table and batch, column by column."""
 
     name = "clickhouse"
     max_records = 20_000
     linger_seconds = 0.05
-    interval_seconds = 1.0
+    interval_seconds = 0.5
+    busy_share = 0.1
     patience_ms = 250
 
-    def __init__(self, connect: Callable[[], Any], topics: Sequence[str]) -> None:
-        """Connect when there is something to write, with this function."""
+    def __init__(
+        self, connect: Callable[[], Any], topics: Sequence[str], shared: ReadOnce | None = None
+    ) -> None:
+        """Make a store.
+
+        Args:
+            connect: connects to ClickHouse, once there is something to write.
+            topics: what goes into it.
+            shared: reads the same topics for another store too.
+        """
         self.topics = topics
         self._connect = connect
+        self._shared = shared
         self._client: Any = None
         self._inserts: dict[str, Any] = {}
+
+    def reader(self, codec: Codec, topic: str) -> Read:
+        return self._shared.reader(topic) if self._shared else super().reader(codec, topic)
 
     def write(self, facts: list[Fact]) -> None:
         by_topic: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -132,7 +192,7 @@ class ClickHouse(Store):
 
 
 class Redis(Store):
-    """One pipeline of folds a batch."""
+    """A batch's folds merged by row, many rows in one call."""
 
     name = "redis"
     max_records = 1_000
@@ -140,20 +200,22 @@ class Redis(Store):
     interval_seconds = 0.04
     patience_ms = 25
 
-    def __init__(self, client: "redis.Redis") -> None:
-        """Use this client."""
+    def __init__(self, client: "redis.Redis", shared: ReadOnce | None = None) -> None:
+        """Use this client; `shared` reads the facts for another store too."""
         self.topics = fact_topics()
-        self._client = client
+        self._shared = shared
         self._fold = client.register_script(views.FOLD)
 
+    def reader(self, codec: Codec, topic: str) -> Read:
+        return self._shared.reader(topic) if self._shared else super().reader(codec, topic)
+
     def write(self, facts: list[Fact]) -> None:
-        folds = [fold for topic, record in facts for fold in rows.folds(topic, record)]
-        if not folds:
-            return
-        pipeline = self._client.pipeline(transaction=False)
-        for fold in folds:
-            self._fold(keys=[fold.key], args=fold.arguments(), client=pipeline)
-        pipeline.execute()
+        folds = (fold for topic, record in facts for fold in rows.folds(topic, record))
+        told = rows.merged(folds)
+        for start in range(0, len(told), MOST_ROWS):
+            some = told[start : start + MOST_ROWS]
+            arguments = chain.from_iterable(row.arguments() for row in some)
+            self._fold(keys=[row.key for row in some], args=arguments)
 
 
 class ClickHouseReadings(ClickHouse):
@@ -162,6 +224,8 @@ class ClickHouseReadings(ClickHouse):
     name = "telemetry-clickhouse"
     max_records = 50_000
     linger_seconds = 0.25
+    interval_seconds = 1.0
+    busy_share = 1.0
 
 
 class Rollups(ClickHouseReadings):
@@ -214,6 +278,7 @@ class LateReadings(ClickHouse):
     max_records = 20_000
     linger_seconds = 1.0
     interval_seconds = 10.0
+    busy_share = 1.0
 
     def __init__(
         self,
@@ -295,7 +360,11 @@ class Projector:
         try:
             while not self._stop.is_set():
                 if batch := self._batch():
+                    began = time.monotonic()
                     self._project(batch)
+                    self._batch_due_at = began + interval_seconds(
+                        self._store, time.monotonic() - began
+                    )
                 if time.monotonic() >= self._commit_due_at:
                     self._commit()
             self._commit()
@@ -309,7 +378,6 @@ class Projector:
             return []
         wait_seconds = max(self._store.linger_seconds, self._batch_due_at - time.monotonic())
         more = self._gathered(self._store.max_records - 1, wait_seconds)
-        self._batch_due_at = time.monotonic() + self._store.interval_seconds
         return [message for message in (first, *more) if not _is_error(message)]
 
     def _gathered(self, count: int, seconds: float) -> list[Message]:
@@ -404,9 +472,10 @@ def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     redis_url = settings.text("REDIS_URL")
+    shared = ReadOnce(codec)
     stores: tuple[Store, ...] = (
-        ClickHouse(lambda: servers.clickhouse(settings), fact_topics()),
-        Redis(redis.Redis.from_url(redis_url, decode_responses=True)),
+        ClickHouse(lambda: servers.clickhouse(settings), fact_topics(), shared),
+        Redis(redis.Redis.from_url(redis_url, decode_responses=True), shared),
         Rollups(lambda: servers.clickhouse(settings), ROLLUPS),
         RawReadings(lambda: servers.clickhouse(settings), (names.TELEMETRY_GPU,)),
         LateReadings(

@@ -22,6 +22,8 @@ from urllib.parse import unquote, urlsplit
 from jobs.refused import Refused
 
 METADATA: Final = "_metadata"
+JUDGES: Final = "audit"
+"""The part of `udfs` that looks on: no machine depends on it."""
 ACCEPT_CODE: Final = "code"
 ACCEPT_LOG: Final = "log"
 ACCEPTABLE: Final = {
@@ -74,7 +76,12 @@ class _Found:
 def code_version() -> str:
     """A digest of what a machine's facts and stored rows depend on: code and record shapes."""
     digest = hashlib.sha256()
-    for package, suffix in (("udfs", ".py"), ("schemas", ".avsc"), ("jobs", "journal.py")):
+    for package, suffix in (
+        ("udfs", ".py"),
+        ("schemas", ".avsc"),
+        ("jobs", "journal.py"),
+        ("jobs", "lane.py"),
+    ):
         for name, file in sorted(_files(resources.files(package), suffix)):
             digest.update(name.encode() + file.read_bytes())
     return digest.hexdigest()[:12]
@@ -170,7 +177,7 @@ def _folder(uri: str) -> Path:
 
 def _files(folder: Traversable, suffix: str) -> Iterator[tuple[str, Traversable]]:
     for entry in folder.iterdir():
-        if entry.is_dir():
+        if entry.is_dir() and entry.name != JUDGES:
             yield from _files(entry, suffix)
         elif entry.name.endswith(suffix):
             yield entry.name, entry

@@ -12,12 +12,12 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, Message, Producer
 
 from jobs import kafka
-from jobs.dead_letters import letter_about
 from jobs.follower import Follower, Partition
 from jobs.refused import Refused
 from jobs.saved_state import code_version
 from schemas import names
 from schemas.codec import Codec, UnreadableRecord
+from schemas.dead_letters import letter_about
 from schemas.names import BOOKS_COMMANDS, BOOKS_SNAPSHOTS
 from schemas.settings import Settings
 from udfs import snapshot

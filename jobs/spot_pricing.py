@@ -15,10 +15,10 @@ from pyflink.common import Row, Types
 from pyflink.datastream import FlatMapFunction, KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 
-from jobs.dead_letters import NOWHERE, dead_letter
 from jobs.windowed_job import WindowedJob
 from schemas import names
 from schemas.codec import Codec, SchemaUnavailable, UnreadableRecord
+from schemas.dead_letters import NOWHERE, dead_letter
 from udfs import spot_market
 from udfs.spot_market import NOTHING, STEP_MS, Changed, SpotMarket
 
@@ -29,7 +29,9 @@ Output = tuple[bytes, bytes, bytes]
 Crossing = list[list[Output]]
 """What one record makes goes back to the JVM in one piece, if there is any."""
 Record = list[Any]
-"""Topic, key, value and coordinates, as `jobs.environment.BATCH` has them, all of them bytes."""
+"""Of bytes, each of which the JVM copies. In a batch from the log: topic, key, value, coordinates,
+as `jobs.environment.BATCH` has them. In a GPU type's: value and coordinates, all behind one record
+of the topic alone."""
 Apply = Callable[[SpotMarket, dict[str, Any]], Changed]
 APPLIED_BY: Final[dict[str, Apply]] = {
     names.ORDERS_MATCHED: spot_market.add_trade,
@@ -48,7 +50,11 @@ JOB: Final = WindowedJob(
 
 
 class GpuTypes(FlatMapFunction):
-    """Divides a batch of records by the GPU type that they are about; unreadable ones have none."""
+    """Divides a batch of records by the GPU type that they are about.
+
+    Of a record it reads no more than that, for `SpotPricing` judges all of it; one of which it
+    cannot be read has none.
+    """
 
     def __init__(self, codec: Callable[[], Codec]) -> None:
         """Make the function; `codec` makes the codec, where it runs."""
@@ -56,23 +62,23 @@ class GpuTypes(FlatMapFunction):
 
     def open(self, runtime_context: RuntimeContext) -> None:
         codec = self._make_codec()
-        self._decoders = {topic: codec.decoder(topic) for topic in APPLIED_BY}
+        self._types = {topic: codec.field(topic, "gpu_type") for topic in APPLIED_BY}
 
     def flat_map(self, value: Row) -> Iterator[Row]:
         topic, records = value
         by_type: dict[str, list[Record]] = {}
-        for record in records:
-            by_type.setdefault(self._gpu_type(topic, record), []).append(record)
+        for _, key, data, coordinates in records:
+            batch = by_type.setdefault(self._gpu_type(topic, key, data), [])
+            batch.append([data, coordinates])
         for gpu_type, batch in by_type.items():
-            yield Row(gpu_type, batch)
+            yield Row(gpu_type, [[topic.encode()], *batch])
 
-    def _gpu_type(self, topic: str, record: Record) -> str:
+    def _gpu_type(self, topic: str, key: bytes, data: bytes | None) -> str:
         """The GPU type; a trade's book has it in its name (market-rules.md B1)."""
-        _, key, data, _ = record
         if topic == names.ORDERS_MATCHED:
             return str(key, "utf-8", "replace").rpartition(".")[0]
         try:
-            gpu_type: str = self._decoders[topic](data)["gpu_type"]
+            gpu_type: str = self._types[topic](data)
         except UnreadableRecord:
             return ""
         return gpu_type
@@ -114,29 +120,34 @@ class SpotPricing(KeyedProcessFunction):
         self, value: Sequence[Record], ctx: KeyedProcessFunction.Context
     ) -> Crossing:
         """Take in a batch of records."""
-        letters = self._taken(value, ctx)
+        (topic,), *records = value
+        letters = self._taken(str(topic, "utf-8"), records, ctx)
         return [letters] if letters else []
 
-    def _taken(self, records: Sequence[Record], ctx: KeyedProcessFunction.Context) -> list[Output]:
+    def _taken(
+        self, topic: str, records: Sequence[Record], ctx: KeyedProcessFunction.Context
+    ) -> list[Output]:
         """Take records in, at once, or one by one if one of them is too much; the dead letters."""
         try:
-            self._take(records, ctx)
+            self._take(topic, records, ctx)
         except (MemoryError, SchemaUnavailable):
             raise
         except Exception as error:  # whatever the market met: void, as nothing was written
             self._markets.pop(ctx.get_current_key(), None)
             if len(records) == 1:
-                topic, _, data, coordinates = records[0]
+                data, coordinates = records[0]
                 place = map(int, coordinates.split())
-                return [self._dead_letter(_reason(error), str(topic, "utf-8"), data, place)]
-            return [*chain.from_iterable(self._taken([each], ctx) for each in records)]
+                return [self._dead_letter(_reason(error), topic, data, place)]
+            return [*chain.from_iterable(self._taken(topic, [each], ctx) for each in records)]
         return []
 
-    def _take(self, records: Sequence[Record], ctx: KeyedProcessFunction.Context) -> None:
-        read = [(str(topic, "utf-8"), data) for topic, _, data, _ in records]
-        facts = [(topic, self._decoders[topic](data)) for topic, data in read]
+    def _take(
+        self, topic: str, records: Sequence[Record], ctx: KeyedProcessFunction.Context
+    ) -> None:
+        decode, apply = self._decoders[topic], APPLIED_BY[topic]
+        facts = [decode(data) for data, _ in records]
         market = self._market(ctx.get_current_key(), ctx)
-        changed = NOTHING.union(*(APPLIED_BY[topic](market, fact) for topic, fact in facts))
+        changed = NOTHING.union(*(apply(market, fact) for fact in facts))
         self._write(market, changed)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Crossing:

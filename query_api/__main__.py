@@ -1,4 +1,4 @@
-"""The processes of this package: `python -m query_api serve | relay | migrate | bootstrap`."""
+"""The processes of this package: `python -m query_api serve | feeds | relay | …`."""
 
 import argparse
 import asyncio
@@ -11,9 +11,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
+import uvloop
 
-from query_api import bootstrap, first_keys, migrate, relay
-from query_api.http_protocol import BoundedProtocol
+from query_api import bootstrap, first_keys, json_body, migrate, relay
+from query_api.app import ENDPOINTS
+from query_api.documentation import openapi
+from query_api.feeds.serving import feeds_server, open_as_many_files_as_may_be
+from query_api.http_protocol import PROTOCOL
 from query_api.ports import Unavailable
 from schemas.settings import SettingError, Settings, from_environment, process_environment
 
@@ -28,17 +32,11 @@ def serve(settings: Settings) -> None:
         factory=True,
         host=settings.text("HOST"),
         port=settings.port("API_PORT"),
-        loop="uvloop",
-        http=BoundedProtocol,
         lifespan="on",
-        access_log=False,
         log_level=settings.text("LOG_LEVEL").lower(),
         timeout_graceful_shutdown=5,
-        # Longer than clients keep idle connections: else one sends while we close, without answer.
-        timeout_keep_alive=75,
-        server_header=False,
-        proxy_headers=False,
         workers=workers,
+        **PROTOCOL,
     )
 
 
@@ -52,6 +50,32 @@ def _share_metrics(settings: Settings) -> None:
     folder.mkdir(parents=True)
     command = [sys.executable, "-m", "query_api", "serve"]
     os.execve(sys.executable, command, environment | {bootstrap.METRICS_FOLDER: str(folder)})
+
+
+def serve_feeds(settings: Settings) -> None:
+    """Serve the WebSocket feeds until told to stop."""
+    open_as_many_files_as_may_be()
+    # uvicorn shuts down on a signal and then raises it again, for whoever listened before it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it tells of every connection
+    uvloop.run(_feeds(settings))
+
+
+async def _feeds(settings: Settings) -> None:
+    async with bootstrap.open_feeds(settings) as (service, log):
+        level = settings.text("LOG_LEVEL").lower()
+        server = feeds_server(service, settings.text("HOST"), settings.port("FEEDS_PORT"), level)
+        failing = asyncio.create_task(log.fail())
+
+        def leave(_: object) -> None:
+            server.should_exit = True
+
+        failing.add_done_callback(leave)
+        await server.serve()
+        if failing.done():
+            failing.result()
+        failing.cancel()
 
 
 def run_relay(settings: Settings) -> None:
@@ -91,11 +115,18 @@ async def _first_keys(settings: Settings) -> str:
         return str(await first_keys.bootstrap(ports, settings))
 
 
+def print_document(settings: Settings) -> None:
+    """Write openapi.json to standard output."""
+    sys.stdout.buffer.write(json_body.write(openapi(ENDPOINTS)))
+
+
 COMMANDS: dict[str, Callable[[Settings], None]] = {
     "serve": serve,
+    "feeds": serve_feeds,
     "relay": run_relay,
     "migrate": run_migrations,
     "bootstrap": make_first_keys,
+    "openapi": print_document,
 }
 
 
@@ -107,8 +138,8 @@ def main(arguments: list[str]) -> int:
     try:
         settings = from_environment()
         logging.basicConfig(level=settings.text("LOG_LEVEL"), format=LOG_FORMAT)
-        for client in ("httpx", "httpx2"):  # they log every request
-            logging.getLogger(client).setLevel(logging.WARNING)
+        for talker in ("httpx", "httpx2", "mcp"):  # they log every request
+            logging.getLogger(talker).setLevel(logging.WARNING)
         COMMANDS[command](settings)
     except (SettingError, migrate.MigrationRefused, first_keys.NotRelayed, LookupError) as error:
         print(f"query_api {command}: {error}", file=sys.stderr)

@@ -10,7 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from query_api import times
-from query_api.bodies import Role, Scope
+from query_api.bodies import ProviderStatus, Role, Scope
 from query_api.kpis import CapacityAt, Sold, SoldFilter, Standing
 from query_api.ports import Row
 from schemas.bounds import ROLLED_UP, STATISTICS
@@ -198,8 +198,114 @@ class Preview(TypedDict):
     fee: TradeUsd
     """The part of the cost that the platform keeps; the seller gets the rest."""
     fee_basis_points: int
+    limit_cost: TradeUsd
+    """What all of it costs at its limit: the most for a bid, the least for an ask."""
     refused: str | None
     book_seq: int
+
+
+class Amount(TypedDict):
+    """So many orders, of so many GPUs together."""
+
+    orders: int
+    quantity: int
+
+
+class Excluded(Amount):
+    """Opposite orders that a rule keeps apart; `alone` are those that nothing else does."""
+
+    alone: Amount
+
+
+class ExcludedBy(TypedDict):
+    """Opposite orders by what keeps them apart from the order; one may count several times."""
+
+    price: Excluded
+    duration: Excluded
+    region: Excluded
+    availability: Excluded
+    own_account: Excluded
+    expired: Excluded
+    min_fill: Excluded
+
+
+class Opposite(Amount):
+    """The orders of the other side; at least so many, if `at_least`."""
+
+    at_least: bool
+    eligible: Amount
+    """Those that no rule keeps apart: they would trade if the order were placed anew."""
+    excluded: ExcludedBy
+
+
+class Terms(TypedDict, total=False):
+    """Fields of an order that are changed."""
+
+    price: LimitUsd
+    quantity: int
+    min_fill: int
+    duration_hours: int
+    min_duration_hours: int
+    region: str
+    post_only: bool
+
+
+class Change(TypedDict):
+    """Other terms with which the order would trade at once, and how to give it them."""
+
+    terms: Terms
+    by: Literal["amend", "new_order"]
+    filled: int
+
+
+class Nearest(TypedDict):
+    """The nearest change of each term alone that fills; null where none was found."""
+
+    as_it_is: Change | None
+    price: Change | None
+    quantity: Change | None
+    min_fill: Change | None
+    duration: Change | None
+    region: Change | None
+
+
+class Better(Amount):
+    """What rests at better prices, and is served first."""
+
+    levels: int
+
+
+class Position(TypedDict):
+    """Where an order stands on its side; at least so much is ahead and better, if `at_least`."""
+
+    orders: int
+    quantity: int
+    orders_ahead: int
+    quantity_ahead: int
+    share: float
+    smallest_incoming: int
+    better: Better
+    at_least: bool
+
+
+class Explanation(TypedDict):
+    """Why an order rests, or why it does not; the last three are null if it does not."""
+
+    order_id: Id
+    status: OrderStatus
+    rests: bool
+    remaining: int
+    reason: str | None
+    code: str | None
+    detail: str | None
+    explanation: list[str]
+    at: Time
+    book_id: str | None
+    book_status: Literal["open", "halted"] | None
+    book_seq: int | None
+    opposite: Opposite | None
+    nearest: Nearest | None
+    position: Position | None
 
 
 class PriceIndex(TypedDict):
@@ -232,6 +338,12 @@ class SpotPrice(TypedDict):
     as_of: Time
     window_start: Time
     products: list[PriceIndex]
+
+
+class FeedsAddress(TypedDict):
+    """Where the WebSocket feeds are."""
+
+    url: str
 
 
 class SpotPrices(TypedDict):
@@ -304,7 +416,8 @@ class KeyFigures(TypedDict):
     active_providers: Figure
     active_consumers: Figure
     order_fill_rate: Figure
-    platform_revenue: Figure
+    platform_revenue: NotRequired[Figure]
+    """For administrators alone."""
 
 
 class Dashboard(TypedDict):
@@ -365,6 +478,14 @@ class Match(TypedDict):
     book_id: str
     book_seq: int
     closed: list[Id]
+
+
+class BookStatus(TypedDict):
+    """Whether a book takes orders (market-rules.md H1)."""
+
+    book_id: str
+    book_seq: int
+    status: Literal["open", "halted"]
 
 
 class AskedSnapshot(TypedDict):
@@ -441,8 +562,16 @@ class Provider(TypedDict):
     account_id: Id
     name: str
     company: str
-    status: Literal["pending_kyc", "verified", "suspended"]
+    status: ProviderStatus
     created_at: Time
+
+
+class Providers(TypedDict):
+    """A page of providers, newest first."""
+
+    items: list[Provider]
+    total: int
+    next_cursor: str | None
 
 
 class CreatedCluster(TypedDict):
@@ -468,6 +597,33 @@ class Clusters(TypedDict):
     """A page of clusters, newest first."""
 
     items: list[Cluster]
+    total: int
+    next_cursor: str | None
+
+
+class GpusOfType(TypedDict):
+    """GPUs of a type in a cluster: listed ones are for sale in asks, available ones may be."""
+
+    gpu_type: str
+    total: int
+    listed: int
+    available: int
+    allocated: int
+
+
+class MarketCluster(TypedDict):
+    """A cluster of a verified provider, as everybody sees it."""
+
+    id: Id
+    name: str
+    region: str
+    gpus: list[GpusOfType]
+
+
+class MarketClusters(TypedDict):
+    """A page of clusters, newest first."""
+
+    items: list[MarketCluster]
     total: int
     next_cursor: str | None
 
@@ -616,6 +772,7 @@ class Key(TypedDict):
     node_id: Id | None
     roles: list[Role]
     scopes: list[Scope]
+    max_order_cost: LimitUsd | None
     expires_at: Time | None
     created_at: Time
 
@@ -640,6 +797,7 @@ class Me(TypedDict):
     node_id: Id | None
     roles: list[Role]
     scopes: list[Scope]
+    max_order_cost: LimitUsd | None
     expires_at: Time | None
 
 
@@ -719,7 +877,7 @@ def told_book(book: Row) -> Book:
     return {
         "id": book["book_id"],
         "book_seq": book["book_seq"],
-        "status": "halted" if book["halted"] else "open",
+        "status": _book_status(book["halted"]),
         "resting": book["resting"],
         "best_bid": limit_usd(book["best_bid_micros"]),
         "best_ask": limit_usd(book["best_ask_micros"]),
@@ -748,6 +906,28 @@ def told_level(level: Row) -> Level:
     """A price level."""
     price = money.limit_usd(level["price_micros"])
     return {"price": price, "quantity": level["quantity"], "orders": level["orders"]}
+
+
+def told_explanation(order: Order, told: Row | None, at_ms: int) -> Explanation:
+    """Why an order rests, from what its book told; `explanation` is still empty."""
+    resting: Row | None = told and told["order"]
+    return {
+        "order_id": order["order_id"],
+        "status": order["status"],
+        "rests": resting is not None,
+        "remaining": resting["remaining"] if resting else order["remaining"],
+        "reason": order["reason"] or None,
+        "code": order["code"] or None,
+        "detail": order["detail"] or None,
+        "explanation": [],
+        "at": times.told(at_ms),
+        "book_id": order["book_id"] or None,
+        "book_status": _book_status(told["halted"]) if told else None,
+        "book_seq": told["book_seq"] if told else order["book_seq"],
+        "opposite": _opposite(resting) if resting else None,
+        "nearest": _nearest(resting["nearest"]) if resting else None,
+        "position": _position(resting["position"], resting["remaining"]) if resting else None,
+    }
 
 
 def told_account(account: Row) -> Account:
@@ -795,6 +975,25 @@ def told_cluster(cluster: Row, live: Mapping[str, Row | None]) -> Cluster:
     }
 
 
+def told_market_cluster(cluster: Row, live: Mapping[str, Row | None]) -> MarketCluster:
+    """A cluster without its owner; a node that the market has not told of counts as available."""
+    nodes: Mapping[str, Row] = cluster["nodes"]
+    by_type: dict[str, GpusOfType] = {}
+    for node_id, node in nodes.items():
+        gpu_type, fact = node["gpu_type"], live.get(node_id)
+        gpus = by_type.setdefault(gpu_type, _no_gpus(gpu_type))
+        gpus["total"] += node["gpus"]
+        gpus["listed"] += fact["held"] if fact else 0
+        gpus["available"] += fact["available"] if fact else node["gpus"]
+        gpus["allocated"] += fact["allocated"] if fact else 0
+    return {
+        "id": cluster["id"],
+        "name": cluster["name"],
+        "region": cluster["region"],
+        "gpus": [by_type[gpu_type] for gpu_type in sorted(by_type)],
+    }
+
+
 def told_node(node: Row, fact: Row | None) -> Node:
     """A node as registered, with the state of its GPUs as the market told it last."""
     slots = fact["slots"] if fact else []
@@ -823,6 +1022,7 @@ def told_key(key: Row) -> Key:
         "node_id": key["node_id"],
         "roles": sorted(key["roles"]),
         "scopes": sorted(key["scopes"]),
+        "max_order_cost": limit_usd(key["max_order_cost_micros"]),
         "expires_at": times.told_if_set(key["expires_at_ms"]),
         "created_at": times.told(key["created_at_ms"]),
     }
@@ -909,9 +1109,65 @@ def trade_usd(price_micros: int) -> str | None:
     return money.trade_usd(price_micros) if price_micros else None
 
 
+def _book_status(is_halted: bool) -> Literal["open", "halted"]:
+    return "halted" if is_halted else "open"
+
+
+def _opposite(resting: Row) -> Opposite:
+    excluded = {
+        reason: {**each["every"], "alone": each["alone"]}
+        for reason, each in resting["excluded"].items()
+    }
+    return {
+        **cast(Amount, resting["seen"]),
+        "at_least": not resting["is_all"],
+        "eligible": cast(Amount, resting["eligible"]),
+        "excluded": cast(ExcludedBy, excluded),
+    }
+
+
+def _nearest(nearest: Row) -> Nearest:
+    told = {
+        name: change and {**change, "terms": _terms(change["terms"])}
+        for name, change in nearest.items()
+    }
+    return cast(Nearest, told)
+
+
+def _terms(terms: Row) -> Terms:
+    """Fields of an order in the log as clients write them."""
+    told: Row = {}
+    for name, value in terms.items():
+        if name == "price_micros":
+            told["price"] = money.limit_usd(value)
+        elif name.endswith("_seconds"):
+            told[f"{name.removesuffix('_seconds')}_hours"] = value // money.SECONDS_PER_HOUR
+        else:
+            told[name] = value
+    return cast(Terms, told)
+
+
+def _position(position: Row, remaining: int) -> Position:
+    level, ahead = position["level"], position["ahead"]
+    return {
+        "orders": level["orders"],
+        "quantity": level["quantity"],
+        "orders_ahead": ahead["orders"],
+        "quantity_ahead": ahead["quantity"],
+        "share": remaining / level["quantity"],
+        "smallest_incoming": position["smallest_incoming"],
+        "better": {**cast(Amount, position["better"]), "levels": position["better_levels"]},
+        "at_least": not position["is_all"],
+    }
+
+
 def _measured(update: Row) -> float | None:
     mean: float = update["telemetry_utilization"]
     return None if mean < 0 else mean
+
+
+def _no_gpus(gpu_type: str) -> GpusOfType:
+    return {"gpu_type": gpu_type, "total": 0, "listed": 0, "available": 0, "allocated": 0}
 
 
 def _gpu(gpu: Row, slot: str) -> Gpu:

@@ -1,12 +1,13 @@
 """The web application: routes from endpoints, and every refusal as a problem."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import cached_property
+from pathlib import Path
 
 from quart import Quart, Request, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from query_api import documentation, health, problems
+from query_api import documentation, health, page, problems
 from query_api.commands import (
     accounts,
     keys,
@@ -23,6 +24,9 @@ from query_api.metrics import Metrics
 from query_api.ports import Ports
 from query_api.problems import Problem
 from query_api.queries import auth as auth_queries
+from query_api.queries import clusters as cluster_queries
+from query_api.queries import explain as explain_queries
+from query_api.queries import feeds as feed_queries
 from query_api.queries import kpis as kpi_queries
 from query_api.queries import market as market_queries
 from query_api.queries import nodes as node_queries
@@ -36,8 +40,10 @@ from query_api.serving import Reply, Server, problem_of, refused
 ENDPOINTS: tuple[Endpoint, ...] = (
     *orders.ENDPOINTS,
     *order_queries.ENDPOINTS,
+    *explain_queries.ENDPOINTS,
     *market.ENDPOINTS,
     *market_queries.ENDPOINTS,
+    *cluster_queries.ENDPOINTS,
     *pricing_queries.ENDPOINTS,
     *snapshots.ENDPOINTS,
     *snapshot_queries.ENDPOINTS,
@@ -51,14 +57,29 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *keys.ENDPOINTS,
     *auth_queries.ENDPOINTS,
     *kpi_queries.ENDPOINTS,
+    *feed_queries.ENDPOINTS,
 )
 BUSIEST = (orders.place_order, telemetry.add_batch)
 """What is served without the framework; its paths have no parameters."""
 View = Callable[..., Awaitable[Response]]
 
 
-def create_app(ports: Ports, metrics: Metrics | None = None) -> Quart:
-    """The application on these ports, counting in these metrics or its own."""
+def create_app(
+    ports: Ports,
+    metrics: Metrics | None = None,
+    origins: Collection[str] = (),
+    page_folder: Path = page.BUILT,
+) -> Quart:
+    """The application on these ports.
+
+    Args:
+        ports: everything that it uses.
+        metrics: what it counts in; its own if there are none.
+        origins: web origins whose pages may speak MCP.
+        page_folder: where the web page was built.
+    """
+    from query_api.mcp import AgentsRoute  # takes long: the package's other processes need it not
+
     app = Quart("query_api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = problems.MAX_BYTES
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
@@ -70,9 +91,11 @@ def create_app(ports: Ports, metrics: Metrics | None = None) -> Quart:
         _route(app, endpoint, _view(endpoint, server))
     documentation.add_to(app, ENDPOINTS)
     health.add_to(app, ports, metrics)
+    page.add_to(app, page_folder, ports.feeds_url)
     app.register_error_handler(Exception, _failed)
     busiest = [each for each in ENDPOINTS if each.handle in BUSIEST]
-    app.asgi_app = DirectRoute(app.asgi_app, busiest, server)  # type: ignore[assignment]
+    others = AgentsRoute(app.asgi_app, server, origins)
+    app.asgi_app = DirectRoute(others, busiest, server)  # type: ignore[assignment]
     return app
 
 

@@ -123,10 +123,19 @@ def authorize(endpoint: Endpoint, principal: Principal) -> None:
     Raises:
         Problem: 403, naming what is missing.
     """
-    if endpoint.scope and endpoint.scope not in principal.scopes:
-        raise forbidden(f"this needs the scope {endpoint.scope}, which this key has not")
-    if endpoint.role and endpoint.role not in principal.roles:
-        raise forbidden(f"this needs the role {endpoint.role}, which this key has not")
+    require(principal, endpoint.scope, endpoint.role)
+
+
+def require(principal: Principal, scope: str, role: str) -> None:
+    """Refuse a key that lacks the scope or the role; an empty one is not needed.
+
+    Raises:
+        Problem: 403, naming what is missing.
+    """
+    if scope and scope not in principal.scopes:
+        raise forbidden(f"this needs the scope {scope}, which this key has not")
+    if role and role not in principal.roles:
+        raise forbidden(f"this needs the role {role}, which this key has not")
 
 
 def _bearer(authorization: str | None) -> str:

@@ -37,6 +37,8 @@ MAX_DETAILS = 16 * 1024
 MAX_WORDS = 16
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,4})?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
+"""The character U+0000 as JSON has it, after an even number of backslashes."""
 _SHOWN = r"[^\x00-\x1f\x7f]"
 
 Role = Literal["platform_admin", "provider", "consumer", "developer"]
@@ -85,10 +87,13 @@ def _address(value: Any) -> str:
     return str(ip_address(value))
 
 
-def _small(value: dict[str, Any]) -> dict[str, Any]:
-    if len(json.dumps(value, default=str)) > MAX_DETAILS:
+def _details(value: dict[str, Any]) -> dict[str, Any]:
+    """As it can be kept and told back: numbers as doubles, and no NUL, which jsonb has not."""
+    text = json.dumps(value, default=float, allow_nan=False)
+    if len(text) > MAX_DETAILS or _NUL.search(text):
         raise ValueError
-    return value
+    read: dict[str, Any] = json.loads(text)
+    return read
 
 
 def _reading_time(value: Any) -> int:
@@ -135,11 +140,14 @@ Address = Annotated[
 ]
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=f"^{_SHOWN}*$")]
 Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:\-]+$")]
-Details = Annotated[dict[str, Any], AfterValidator(_small)]
+Details = Annotated[dict[str, Any], AfterValidator(_details)]
 Hours = Annotated[int, Field(ge=1, le=MAX_HOURS)]
 Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
 
-DETAILS = f"an object of at most {MAX_DETAILS} characters as JSON"
+DETAILS = (
+    f"an object of at most {MAX_DETAILS} characters as JSON, without the character U+0000 and "
+    "numbers beyond a double"
+)
 NAME = "1 to 128 characters, no control characters"
 PRICE = (
     "USD per GPU-hour, a decimal as number or string with at most 4 decimals, 0.0001 to 1000 (U1)"
@@ -350,6 +358,11 @@ class CreateKey(Body):
     )
     expires_at: TimeMs | None = Field(None, description=f"{TIME}, in the future")
     account_id: Word | None = Field(None, description="an account; for administrators only")
+    max_order_cost: Annotated[AmountMicros, Field(ge=100)] | None = Field(
+        None,
+        description="USD that a bid of this key may cost at its limit, a decimal with at most 4 "
+        "decimals, 0.0001 to 10^9; any amount if absent",
+    )
 
 
 class Query(BaseModel):
@@ -394,6 +407,22 @@ class OrderPage(Page):
         None,
         description="active (pending and partial), pending, partial, filled, cancelled, rejected",
     )
+
+
+ProviderStatus = Literal["pending_kyc", "verified", "suspended"]
+
+
+class ProviderPage(Page):
+    """Which providers."""
+
+    status: ProviderStatus | None = Field(None, description="pending_kyc, verified, suspended")
+
+
+class ClusterPage(Page):
+    """Which clusters."""
+
+    gpu_type: Word | None = Field(None, description="a gpu_type of the catalogue (B1)")
+    region: Word | None = Field(None, description="a region of the catalogue")
 
 
 class NodePage(Page):

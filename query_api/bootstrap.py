@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import httpx
 from quart import Quart
@@ -11,6 +12,8 @@ from quart import Quart
 from query_api.adapters import (
     clickhouse,
     clickhouse_kpis,
+    feed_log,
+    flink,
     kafka,
     market_data,
     postgres,
@@ -18,10 +21,15 @@ from query_api.adapters import (
     telemetry_log,
 )
 from query_api.adapters.clock import SystemClock
+from query_api.adapters.feed_log import KafkaFeedLog
 from query_api.adapters.kafka import KafkaLog
 from query_api.adapters.watches import Watches
 from query_api.app import create_app
 from query_api.direct import DirectRoute
+from query_api.feeds.connection import FeedLimits
+from query_api.feeds.feed import Keep
+from query_api.feeds.log import decoders
+from query_api.feeds.service import FeedService
 from query_api.limits import Limits
 from query_api.metrics import Metrics
 from query_api.ports import Ports, Unavailable
@@ -29,6 +37,8 @@ from query_api.slots import SharedSlots
 from schemas import registry
 from schemas.settings import Settings, from_environment, process_environment
 
+FRONTEND_PORT = 28100
+"""Where a page under development is served."""
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which prometheus_client learns where several processes put their counts."""
 
@@ -73,6 +83,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             slots=SharedSlots(live),
             samples=placements,
             limits=Limits.of(settings),
+            feeds_url=settings.text("FEEDS_URL"),
             fee_basis_points=settings.basis_points("PLATFORM_FEE_BPS"),
             probes={
                 "postgres": store.ping,
@@ -103,6 +114,51 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 
+@asynccontextmanager
+async def open_feeds(settings: Settings) -> AsyncIterator[tuple[FeedService, KafkaFeedLog]]:
+    """The feeds on the servers that the settings name, and the log that they follow.
+
+    Raises:
+        Unavailable: the log cannot be followed, or the catalogue cannot be read.
+        LookupError: the schemas are not registered.
+    """
+    async with AsyncExitStack() as opened:
+        enter = opened.enter_async_context
+        ports = await enter(open_ports(settings))
+        codec = opened.enter_context(closing(registry.connect(settings))).codec()
+        admin = kafka.open_admin(settings)
+        log = await enter(feed_log.open_feed_log(settings, admin, codec))
+        jobs = flink.FlinkJobs(await enter(flink.connect(settings.text("FLINK_URL"))))
+        service = FeedService(
+            ports,
+            log,
+            jobs,
+            decoders(codec, (*feed_log.FACTS, *feed_log.READINGS)),
+            limits=FeedLimits(
+                queue_bytes=settings.positive("FEEDS_QUEUE_BYTES"),
+                connections=settings.positive("FEEDS_MAX_CONNECTIONS"),
+            ),
+            keep=Keep(seconds=settings.positive("FEEDS_KEEP_SECONDS")),
+            origins=allowed_origins(settings),
+        )
+        await service.start()
+        try:
+            yield service, log
+        finally:
+            await service.stop()
+
+
+def allowed_origins(settings: Settings) -> frozenset[str]:
+    """The origins whose pages may listen: those of the settings, or the API's own on loopback."""
+    named = settings.text("FEEDS_ORIGINS")
+    if named:
+        return frozenset(each.strip().rstrip("/") for each in named.split(",") if each.strip())
+    port = urlsplit(settings.text("API_URL")).port
+    hosts = ("127.0.0.1", "localhost")
+    pages = (f"http://{host}:{number}" for host in hosts for number in (port, FRONTEND_PORT))
+    return frozenset((settings.text("API_URL").rstrip("/"), *pages))
+
+
 class Service:
     """The application as a server starts it: ports are opened before the first request."""
 
@@ -130,7 +186,8 @@ class Service:
             await send({"type": "lifespan.startup.failed", "message": f"cannot start: {error}"})
             return
         metrics = Metrics(process_environment().get(METRICS_FOLDER))
-        self._app = create_app(ports, metrics)
+        origins = self._settings.words("AGENTS_ORIGINS")
+        self._app = create_app(ports, metrics, origins)
         watching = (metrics.keep_measuring(), ports.backlog.keep_time(ports.clock.sleep))
         tasks = [asyncio.create_task(each) for each in watching]
         with suppress(Unavailable):  # known from now on, should PostgreSQL go away

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from query_api import problems
 from query_api.endpoint import Endpoint
-from query_api.serving import Reply, Server
+from query_api.serving import Reply, Server, told_bytes
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -40,7 +40,7 @@ class DirectRequest:
         return dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True)) if text else {}
 
     async def body(self) -> bytes:
-        if int(self.headers.get("content-length", "0")) > self._max_bytes:
+        if (told_bytes(self.headers) or 0) > self._max_bytes:
             raise problems.too_large(self._max_bytes)
         parts, size, more = [], 0, True
         while more:
@@ -69,7 +69,7 @@ class DirectRoute:
         if endpoint is None or method.decode("latin-1") != endpoint.method:
             return None
         reply = self._server.refusal(endpoint)
-        return None if reply is None else _response(reply)
+        return None if reply is None else response(reply)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
@@ -77,7 +77,7 @@ class DirectRoute:
             await self._others(scope, receive, send)
             return
         request = DirectRequest(scope, receive, endpoint.max_bytes)
-        await _send(send, await self._server.serve(endpoint, {}, request))
+        await send_reply(send, await self._server.serve(endpoint, {}, request))
 
 
 def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:
@@ -85,13 +85,15 @@ def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in told.items()]
 
 
-def _response(reply: Reply) -> bytes:
+def response(reply: Reply) -> bytes:
+    """The reply as a whole HTTP/1.1 response (RFC 9112)."""
     status = HTTPStatus(reply.status)
     head = b"".join(b"%b: %b\r\n" % header for header in _headers(reply))
     return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (*(status, status.phrase.encode(), head, reply.body),)
 
 
-async def _send(send: Send, reply: Reply) -> None:
+async def send_reply(send: Send, reply: Reply) -> None:
+    """Answer a request with this."""
     headers = _headers(reply)
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -78,6 +78,8 @@ _HEADERS: dict[int, dict[str, Any]] = {
     503: _RETRY_AFTER,
 }
 _IDS = {"type": "string", "format": "uuid"}
+_NAME = {"type": "string", "minLength": 1, "maxLength": 128}
+"""A client's own; other headers are as absent where they cannot be read."""
 _NAMES = {"type": "string", "pattern": "^[A-Za-z0-9._-]+$"}
 
 
@@ -186,7 +188,7 @@ def _header_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
             "in": "header",
             "required": False,
             "description": meaning,
-            "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+            "schema": _NAME if name == "Idempotency-Key" else {"type": "string"},
         }
         for name, meaning in endpoint.headers.items()
     ]

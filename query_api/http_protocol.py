@@ -8,17 +8,30 @@ unread, or None. An overloaded server must say no faster than it is asked; a tas
 for each refusal would take the time that accepted requests need.
 """
 
+from typing import Any, Final
+
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from query_api.direct import response
+from query_api.problems import Problem
+from query_api.serving import refused
+
 MAX_HEAD_BYTES = 64 * 1024
-TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"content-length: 0\r\nconnection: close\r\n\r\n"
+
+
+def _last_word(status: int, code: str, detail: str) -> bytes:
+    """A whole response after which the connection ends: what follows cannot be told apart."""
+    return response(refused(Problem(status, code, detail, headers={"Connection": "close"})))
+
+
+TOO_LARGE = _last_word(
+    431, "HEADERS_TOO_LARGE", f"request line and headers must be at most {MAX_HEAD_BYTES} bytes"
 )
+UNREADABLE = _last_word(400, "BAD_REQUEST", "this is not HTTP/1.1 as RFC 9112 has it")
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """A connection that ends when a request's head has no end."""
+    """A connection that ends when a request's head has no end, or cannot be read."""
 
     _head_bytes = 0
     _is_in_head = True
@@ -34,6 +47,10 @@ class BoundedProtocol(HttpToolsProtocol):
         ):
             self.transport.write(TOO_LARGE)
             self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        self.transport.write(UNREADABLE)
+        self.transport.close()
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
@@ -67,3 +84,15 @@ class BoundedProtocol(HttpToolsProtocol):
             return None
         answer: bytes | None = refusal(self.parser.get_method(), self.url)
         return answer
+
+
+PROTOCOL: Final[dict[str, Any]] = {
+    "loop": "uvloop",
+    "http": BoundedProtocol,
+    "access_log": False,
+    # Longer than clients keep idle connections: else one sends while we close, without answer.
+    "timeout_keep_alive": 75,
+    "server_header": False,
+    "proxy_headers": False,
+}
+"""How uvicorn serves the API, whatever the application and its address."""

@@ -53,6 +53,8 @@ class Principal:
     expires_at_ms: int | None = None
     node_id: str | None = None
     """The node that the key is bound to."""
+    max_order_cost_micros: int | None = None
+    """What a bid of this key may cost at its limit, micro-USD; None for any amount."""
 
     @property
     def is_admin(self) -> bool:
@@ -63,7 +65,8 @@ class Principal:
         """Who the key of this row is."""
         roles, scopes = frozenset(key["roles"]), frozenset(key["scopes"])
         expires_at_ms, node_id = key["expires_at_ms"], key["node_id"]
-        return cls(key["id"], key["account_id"], roles, scopes, expires_at_ms, node_id)
+        most = key["max_order_cost_micros"]
+        return cls(key["id"], key["account_id"], roles, scopes, expires_at_ms, node_id, most)
 
     @classmethod
     def enrolling(cls, node_id: str, account_id: str) -> Self:
@@ -148,8 +151,8 @@ class LiveViews(Protocol):
     async def place(self, order_id: str, forgotten: str, row: Mapping[str, str]) -> str | None:
         """Write a pending order's row where there is none (script `PLACE`).
 
-        Returns the digest of the row that was there; None if there was no row, or one without a
-        digest, or one of an order that closed before the stamp `forgotten`.
+        Returns the digest of the row that was there, empty for a row of facts alone; None if there
+        was no row, or one of an order that closed before the stamp `forgotten`.
         """
         ...
 
@@ -293,12 +296,31 @@ class MarketData(Protocol):
 
     async def preview(self, book_id: str, account_id: str, order: Mapping[str, Any]) -> Row: ...
 
+    async def explain(self, book_id: str, order_id: str) -> Row:
+        """Why an order rests: `book_seq`, `halted`, `at_ms`, and `order`.
+
+        The order is a `udfs.explain.Explanation`, or None if it does not rest in the book.
+        """
+        ...
+
     async def take_snapshots(self, book_id: str | None) -> Row:
         """Have a snapshot of a book, or of each, written soon: `asked_at_ms` and `snapshots`."""
         ...
 
     async def snapshots(self) -> list[Row]:
         """The newest snapshot of each book that has one, as `BookSnapshot` without rows."""
+        ...
+
+
+class Jobs(Protocol):
+    """The streaming jobs."""
+
+    async def ping(self) -> None:
+        """Raise what went wrong if nobody can be asked about them."""
+        ...
+
+    async def states(self) -> list[Row]:
+        """Each job's name, state and `started_at_ms`."""
         ...
 
 
@@ -331,6 +353,10 @@ class Keys(Protocol):
 
     async def keys_of(self, account_id: str, page: Slice) -> tuple[list[Row], int]:
         """The account's keys that are not revoked, newest first, and how many there are."""
+        ...
+
+    async def revoked(self, seconds: float) -> Collection[str]:
+        """The ids of keys that were revoked in the last so many seconds."""
         ...
 
     async def revoke_key(self, key_id: str, account_id: str | None) -> bool:
@@ -368,6 +394,10 @@ class Registrations(Protocol):
 
     async def provider_of(self, account_id: str) -> Row | None: ...
 
+    async def providers(self, status: str | None, page: Slice) -> tuple[list[Row], int]:
+        """Providers of this status, or all, newest first, and how many there are."""
+        ...
+
     async def add_provider(self, provider: Row) -> None:
         """Add it.
 
@@ -382,6 +412,15 @@ class Registrations(Protocol):
 
     async def clusters_of(self, provider_id: str, page: Slice) -> tuple[list[Row], int]:
         """Newest first, each with its `nodes` (id to number of GPUs), and how many there are."""
+        ...
+
+    async def clusters_on_market(
+        self, gpu_type: str | None, region: str | None, page: Slice
+    ) -> tuple[list[Row], int]:
+        """Clusters of verified providers with nodes (of this type, in this region), newest first.
+
+        Each with its `nodes` (id to `gpu_type` and number of `gpus`), and how many there are.
+        """
         ...
 
     async def add_cluster(self, cluster: Row) -> None: ...
@@ -522,6 +561,8 @@ class Ports:
     limits: Limits = LIMITS
     fee_basis_points: int = 0
     """The platform's share of what a lease costs."""
+    feeds_url: str = "ws://127.0.0.1:28050"
+    """Where the feeds are, for clients."""
     probes: Mapping[str, "Probe"] = field(default_factory=dict)
     """A check of each server for /health, by the server's name."""
     lags: Callable[[], Awaitable[Sequence["Lag"]]] | None = None

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
+from math import isfinite
 from random import choice
 from typing import Any, NamedTuple
 
@@ -55,9 +56,9 @@ def not_found(what: str, name: str) -> Problem:
     return Problem(404, "NOT_FOUND", f"there is no {what} {name[:64]!r} of this account")
 
 
-def forbidden(detail: str) -> Problem:
+def forbidden(detail: str, code: str = "FORBIDDEN") -> Problem:
     """403: the key is known, and may not do this."""
-    return Problem(403, "FORBIDDEN", detail)
+    return Problem(403, code, detail)
 
 
 def unauthorized(detail: str) -> Problem:
@@ -134,9 +135,9 @@ def shortened(value: Any) -> Any:
     """An offending value as it is told back: JSON, and not longer than `LONGEST_VALUE`."""
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, Decimal):
+    if isinstance(value, Decimal) or (isinstance(value, float) and not isfinite(value)):
         return shortened(str(value))
-    if isinstance(value, int) and abs(value) < 2**63:
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63):
         return value
     words = value if isinstance(value, str) else _words(value)
     return words if len(words) <= LONGEST_VALUE else words[:LONGEST_VALUE] + "…"

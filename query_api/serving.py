@@ -102,6 +102,21 @@ class Server:
         self._metrics.observe(endpoint.method, endpoint.path, reply.status, seconds)
         return reply
 
+    async def admit(self, authorization: str | None) -> Reply | None:
+        """The refusal of a request that brings calls in another form; None if it may come in.
+
+        It spends a read of its key; each call that it brings is served, and spends, by itself.
+        """
+        if not self._gate.has_place("usual"):
+            self._metrics.count_refusal("OVERLOADED")
+            return choice(self._shed)
+        try:
+            principal = await self._authenticator.principal(authorization)
+            await self._rates.spend(principal, "reads")
+        except Exception as error:
+            return self._refused(problem_of(error), NO_HEADERS)
+        return None
+
     def _refused(self, problem: Problem, standing: Mapping[str, str]) -> Reply:
         if problem.status == HTTPStatus.TOO_MANY_REQUESTS:
             self._metrics.count_refusal(problem.code)
@@ -181,8 +196,14 @@ def _large_bytes(endpoint: Endpoint, headers: Mapping[str, str]) -> int:
     """Bytes that an endpoint with larger bodies than usual may need for this one."""
     if endpoint.max_bytes == problems.MAX_BYTES:
         return 0
-    told = headers.get("content-length", "")
-    return min(int(told), endpoint.max_bytes) if told.isdecimal() else endpoint.max_bytes
+    told = told_bytes(headers)
+    return endpoint.max_bytes if told is None else min(told, endpoint.max_bytes)
+
+
+def told_bytes(headers: Mapping[str, str]) -> int | None:
+    """The length that a request says its body has; None if it says none, or no sensible one."""
+    text = headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 
 def _validated(model: Any, values: Mapping[str, Any], errors: list[FieldError]) -> Any:

@@ -42,6 +42,9 @@ class WaitingRoom:
         Raises:
             Full: it must not be sent.
         """
+        # Places come free without a word when what was on its way is given up; where orders never
+        # stop coming, somebody always waits, and so nobody else would look.
+        self._let_in()
         if self._waiting or not self._backlog.take_place():
             await self._wait()
         self._backlog.sample(command_id)

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 from schemas import contract
 from schemas.names import (
+    AuditOutcome,
     CloseReason,
     Health,
     Product,
@@ -137,7 +138,16 @@ RULES: Final[dict[str, Rule]] = {
     "OrderClosed.reason": _one_of(*get_args(CloseReason)),
     "OrderRejected.code": _one_of(*get_args(RejectCode)),
     "BookStatus.status": _one_of("open", "halted"),
+    "audit_id": _ID,
+    "actor": _ID,
+    "key_id": _WORD,
+    "action": _ID,
+    "subject": _WORD,
+    "outcome": _one_of(*get_args(AuditOutcome)),
+    "AuditEntry.code": _WORD,
     "source_seq": _SEQ,
+    "prev_seq": _SEQ,
+    "last_seq": _SEQ,
     "book_seq": _SEQ,
     "account_seq": _SEQ,
     "occurred_at_ms": _whole(0, MAX_OCCURRED_AT_MS),

@@ -109,6 +109,30 @@ class Codec:
 
         return decode
 
+    def field(self, topic: str, name: str) -> Callable[[bytes | None], Any]:
+        """The function that tells one field of records of this topic.
+
+        Of a record that this code wrote it reads the fields up to that one and judges nothing
+        behind it, nor any bounds: whoever needs more than this field decodes the record. It raises
+        as a decoder does.
+        """
+        framing, decode = self.framing(topic), self.decoder(topic)
+        schema = contract.expanded(contract.topics()[topic].record)
+        place = [field["name"] for field in schema["fields"]].index(name)
+        beginning = _Shape({**schema, "fields": schema["fields"][: place + 1]})
+
+        def tell(data: bytes | None) -> Any:
+            if not data or not data.startswith(framing):
+                return decode(data)[name]
+            buffer = io.BytesIO(data)
+            buffer.seek(_HEADER.size)
+            try:
+                return beginning.read(buffer)[name]
+            except Exception as error:  # fastavro raises whatever its C code met
+                raise _not_avro(error) from error
+
+        return tell
+
     def framing(self, topic: str) -> bytes:
         """What stands before the body of a record that this code wrote to the topic."""
         return _HEADER.pack(0, self._ids[topic])
@@ -250,12 +274,14 @@ def _read(data: bytes, schema: Any, ours: Any, layout: _CommandLayout | None) ->
         buffer.seek(_HEADER.size)
         record = fastavro.schemaless_reader(buffer, schema, None if schema is ours else ours)
     except Exception as error:  # fastavro raises whatever its C code met
-        raise UnreadableRecord(
-            f"not Avro of its schema: {error or type(error).__name__}"
-        ) from error
+        raise _not_avro(error) from error
     if buffer.tell() != len(data):
         raise UnreadableRecord(f"{len(data) - buffer.tell()} bytes after the record's end")
     return cast(dict[str, Any], record)
+
+
+def _not_avro(error: Exception) -> UnreadableRecord:
+    return UnreadableRecord(f"not Avro of its schema: {error or type(error).__name__}")
 
 
 def _schema_id(data: bytes | None) -> int:

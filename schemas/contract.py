@@ -94,6 +94,8 @@ def _expand(schema: Any, seen: set[str]) -> Any:
         seen.add(f"{schema['namespace']}.{schema['name']}")
         fields = [{**field, "type": _expand(field["type"], seen)} for field in schema["fields"]]
         return {**schema, "fields": fields}
+    if isinstance(schema, dict) and schema.get("type") == "array":
+        return {**schema, "items": _expand(schema["items"], seen)}
     return schema
 
 

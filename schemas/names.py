@@ -11,6 +11,7 @@ SelfTrade = Literal["cancel_newest", "cancel_oldest"]
 Product = Literal["ondemand", "spot", "reserved"]
 OrderStatus = Literal["pending", "partial", "filled", "cancelled", "rejected"]
 CloseReason = Literal["user", "expired", "ioc", "fok", "self_trade", "capacity_lost"]
+AuditOutcome = Literal["appended", "refused", "unknown"]
 Health = Literal["healthy", "degraded", "offline", "unknown"]
 ReadingStatus = Literal["healthy", "degraded", "offline"]
 RollupScope = Literal["node", "cluster", "market"]
@@ -30,6 +31,8 @@ RejectCode = Literal[
 ]
 
 ACCOUNTS_COMMANDS: Final = "accounts.commands"
+AUDIT_LOG: Final = "audit.log"
+BOOK_DEPTH: Final = "book.depth"
 BOOKS_COMMANDS: Final = "books.commands"
 BOOKS_SNAPSHOTS: Final = "books.snapshots"
 DEAD_LETTERS: Final = "dead.letters"

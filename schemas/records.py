@@ -14,6 +14,27 @@ class AmendOrder(TypedDict):
     """The new limit, micro-USD per GPU-hour; 0 leaves it."""
 
 
+class AuditEntry(TypedDict):
+    """What an administrator did, and what came of it."""
+
+    audit_id: str
+    """Its own id."""
+    occurred_at_ms: int
+    """When it was asked for, by the clock of who was asked."""
+    actor: str
+    """The account that asked."""
+    key_id: str
+    """The API key that it asked with."""
+    action: str
+    """What was asked for, such as halt_book."""
+    subject: str
+    """The book or the account that it is about."""
+    outcome: str
+    """Appended, refused or unknown."""
+    code: NotRequired[str]
+    """Why it was refused, as a stable code."""
+
+
 class BookSnapshot(TypedDict):
     """One part of a snapshot of a book: what B6 hashes, and the place in the log that it stands for."""
 
@@ -94,6 +115,19 @@ class DeadLetter(TypedDict):
     """What was wrong."""
     occurred_at_ms: int
     """Append time of the record."""
+
+
+class DepthLevel(TypedDict):
+    """What rests at one price of one side."""
+
+    side: str
+    """Bid or ask."""
+    price_micros: int
+    """The limit, micro-USD per GPU-hour."""
+    quantity: int
+    """Whole GPUs that rest there; 0 if nothing does any more."""
+    orders: int
+    """How many orders they are of."""
 
 
 class GpuReading(TypedDict):
@@ -700,6 +734,21 @@ class BookCommand(TypedDict):
     """Set when kind is tick."""
 
 
+class BookDepth(TypedDict):
+    """Price levels of a book that changed, as they are now: conflated, at most ten a second of a book."""
+
+    book_id: str
+    """The book."""
+    occurred_at_ms: int
+    """The book's time (B3)."""
+    prev_seq: int
+    """The book's sequence up to which the record before told everything; above that of the record before if something is missing in between."""
+    last_seq: int
+    """The book's sequence of which these levels are."""
+    levels: list[DepthLevel]
+    """Every level that changed since prev_seq."""
+
+
 class NodeCommand(TypedDict):
     """One record of a node's log: what its readings say of its health, and copies of its registration."""
 
@@ -726,11 +775,14 @@ class NodeCommand(TypedDict):
 DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "AccountCommand": {'command_id': '', 'account_id': '', 'source': '', 'source_seq': 0, 'place_order': None, 'cancel_order': None, 'amend_order': None, 'set_account': None, 'register_node': None, 'set_node_pricing': None, 'set_node_maintenance': None, 'set_node_health': None, 'remove_node': None, 'order_matched': None, 'order_closed': None, 'order_amended': None, 'order_rejected': None},
     "AmendOrder": {'quantity': 0, 'price_micros': 0},
+    "AuditEntry": {'code': ''},
     "BookCommand": {'command_id': '', 'account_id': '', 'source': '', 'source_seq': 0, 'place_order': None, 'cancel_order': None, 'amend_order': None, 'withdraw': None, 'set_book': None, 'tick': None},
+    "BookDepth": {},
     "BookSnapshot": {},
     "BookStatus": {'command_id': '', 'hash': None},
     "CancelOrder": {},
     "DeadLetter": {'key': None, 'value': None},
+    "DepthLevel": {},
     "GpuReading": {},
     "GpuStatus": {},
     "NodeChanged": {'command_id': ''},

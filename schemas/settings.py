@@ -54,6 +54,7 @@ TABLE = (
     # Ports of the local stack.
     Setting("API_PORT", "port of the HTTP API and web page", default="10355"),
     Setting("MARKET_DATA_PORT", "port of the market data service", default="28060"),
+    Setting("FEEDS_PORT", "port of the WebSocket feeds", default="28050"),
     Setting("FLINK_PORT", "port of the Flink web UI and REST API", default="28081"),
     Setting("FLINK_RPC_PORT", "port between Flink's JobManager and TaskManager", default="28082"),
     Setting("REGISTRY_PORT", "port of the schema registry", default="28085"),
@@ -63,6 +64,7 @@ TABLE = (
     Setting("REDIS_PORT", "port of Redis", default="28379"),
     # Where the servers are.
     Setting("API_URL", "the HTTP API, for clients", default="http://127.0.0.1:10355"),
+    Setting("FEEDS_URL", "the WebSocket feeds, for clients", default="ws://127.0.0.1:28050"),
     Setting("KAFKA_BOOTSTRAP", "Kafka bootstrap servers", example="127.0.0.1:28092"),
     Setting(
         "REGISTRY_URL",
@@ -87,6 +89,19 @@ TABLE = (
         default="100",
     ),
     Setting(
+        "FEEDS_ORIGINS",
+        "origins whose pages may listen to the feeds, with commas; empty: the API's own and those"
+        " of a page under development, on loopback",
+        default="",
+    ),
+    Setting("FEEDS_KEEP_SECONDS", "how far back feeds can be resumed, s", default="300"),
+    Setting("FEEDS_MAX_CONNECTIONS", "connections to the feeds at once", default="12000"),
+    Setting(
+        "FEEDS_QUEUE_BYTES",
+        "what may wait for one connection to the feeds to read it, before it is closed",
+        default="262144",
+    ),
+    Setting(
         "SPOT_PRICE_STEP_BPS",
         "the most that a spot price may change in 10 s, in basis points of it",
         default="2000",
@@ -105,7 +120,18 @@ TABLE = (
         "the platform's share of what a lease costs, in basis points of it, 0 to 10000",
         default="0",
     ),
+    Setting(
+        "AGENTS_ORIGINS",
+        "web origins whose pages may call /mcp, separated by commas; programs send none",
+        default="http://127.0.0.1:10355,http://localhost:10355",
+    ),
     Setting("PARALLELISM", "parallel subtasks of each Flink job", default="1"),
+    Setting(
+        "LANES",
+        "into how many lanes a machine job divides its log's partitions: no more of its subtasks"
+        " work at once; with another number it starts at the beginning of its log",
+        default="1",
+    ),
     Setting("CHECKPOINT_INTERVAL_MS", "time between Flink checkpoints, ms", default="10000"),
     Setting("REPLICATION", "replication factor of topics", default="1"),
     Setting("API_KEY", "API key that the command line sends", default=""),
@@ -156,6 +182,10 @@ class Settings:
     def port(self, name: str) -> int:
         """The setting as a TCP port."""
         return self._read(name, _port, "a port from 1 to 65535")
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """The setting as words separated by commas."""
+        return tuple(word.strip() for word in self.text(name).split(",") if word.strip())
 
     def path(self, name: str) -> Path:
         """The setting as an absolute path."""

@@ -45,17 +45,32 @@ CREATION: Final = (
 """Fields of an order that never change, as PlaceOrder and OrderCreated name them."""
 
 FOLD: Final = """
-local held = redis.call('HGET', KEYS[1], ARGV[1]) or ''
-if ARGV[2] <= held then return 0 end
-if ARGV[1] == 'creation' and held ~= '' then
-    redis.call('HDEL', KEYS[1], 'digest', 'created_at_ms')
+local at = 1
+for _, row in ipairs(KEYS) do
+    local count = tonumber(ARGV[at])
+    local held = redis.call('HMGET', row, unpack(ARGV, at + 1, at + count))
+    local first = at + 1 + 2 * count
+    local last = first - 1
+    for i = 1, count do
+        local group, stamp, before = ARGV[last + 1], ARGV[last + 2], held[i] or ''
+        local words = tonumber(ARGV[at + count + i])
+        if stamp <= before then
+            if first <= last then redis.call('HSET', row, unpack(ARGV, first, last)) end
+            first = last + words + 1
+        elseif group == 'creation' and before ~= '' then
+            redis.call('HDEL', row, 'digest', 'created_at_ms')
+        end
+        last = last + words
+    end
+    if first <= last then redis.call('HSET', row, unpack(ARGV, first, last)) end
+    at = last + 1
 end
-redis.call('HSET', KEYS[1], unpack(ARGV))
-return 1
 """
-"""Lua. KEYS: a row. ARGV: group, stamp, then fields and values; taken if the stamp is newer.
+"""Lua. KEYS: rows. ARGV, for each: how many groups, their names, how many words each has, and these
+words: group, stamp, then fields and values. A group is taken if its stamp is newer.
 
-The API's digest and time go when a key is used again without the API having cleared the row.
+What of a row is taken is written at once. The API's digest and time go when a key is used again
+without the API having cleared the row.
 """
 
 PLACE: Final = """
@@ -146,12 +161,13 @@ def forgotten_before(now_ms: int) -> str:
 
 
 def is_provisional(row: Mapping[str, str]) -> bool:
-    """Whether only the API has told of the order so far.
+    """Whether only the API has told how the order began.
 
-    Redis may evict a row, and a repeated request then writes it anew: so ClickHouse, if it knows
-    the order, is right and a provisional row is not.
+    Redis may evict a row, and a repeated request then writes it anew; of the facts before that,
+    such as fills, it has none, though later ones come. So ClickHouse, if it knows the order, is
+    right and a provisional row is not.
     """
-    return not any(row.get(group) for group in ("creation", "fills", "closing", "rejection"))
+    return not (row.get("creation") or row.get("rejection"))
 
 
 def order_status(row: Mapping[str, str]) -> OrderStatus:

@@ -16,6 +16,7 @@ def with_addresses(settings: Settings) -> Settings:
     writer, analyst = _passwords(home)
     return settings.with_values(
         HOME=str(home),
+        FEEDS_URL=f"ws://{host}:{settings.port('FEEDS_PORT')}",
         API_URL=f"http://{host}:{settings.port('API_PORT')}",
         KAFKA_BOOTSTRAP=f"{host}:{settings.port('KAFKA_PORT')}",
         REGISTRY_URL=registry.url(settings),

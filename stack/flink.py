@@ -82,6 +82,11 @@ def home(settings: Settings) -> Path:
     return settings.path("HOME") / "flink"
 
 
+def checkpoints(settings: Settings) -> Path:
+    """Where the jobs keep their checkpoints."""
+    return home(settings) / "checkpoints"
+
+
 def configuration(settings: Settings, java_options: str) -> dict[str, str | int | bool]:
     """What config.yaml says, as flat keys."""
     host, folder = settings.text("HOST"), home(settings)
@@ -90,7 +95,9 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
         "env.java.opts.jobmanager": " ".join(
             (*java.SMALL, *java.shared_archive(settings, JOBMANAGER))
         ),
-        "env.java.opts.taskmanager": "-XX:+UseParallelGC",
+        # Its heap is for the windows of many GPUs; until there are, it stays small (the last -Xms
+        # counts, and Flink's own is as large as -Xmx).
+        "env.java.opts.taskmanager": "-XX:+UseParallelGC -Xms384m -XX:GCTimeRatio=19",
         "jobmanager.rpc.address": host,
         "jobmanager.rpc.port": settings.port("FLINK_RPC_PORT"),
         "jobmanager.bind-host": host,
@@ -112,9 +119,11 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
         "python.execution-mode": "thread",
         "python.pythonpath": f"{SITE_PACKAGES}:{ROOT}",
         "state.backend.type": "rocksdb",
+        "state.backend.rocksdb.timer-service.factory": "HEAP",
+        "state.backend.rocksdb.compression.per.level": "NO_COMPRESSION",
         "execution.checkpointing.incremental": True,
         "execution.checkpointing.interval": f"{settings.number('CHECKPOINT_INTERVAL_MS')} ms",
-        "execution.checkpointing.dir": (folder / "checkpoints").as_uri(),
+        "execution.checkpointing.dir": checkpoints(settings).as_uri(),
         "execution.checkpointing.savepoint-dir": (folder / "savepoints").as_uri(),
         "execution.checkpointing.num-retained": 3,
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",

@@ -43,7 +43,10 @@ def program(settings: Settings) -> Program:
 
 
 def properties(settings: Settings, home: Path) -> str:
-    """The broker's configuration: one replica of everything, loopback only."""
+    """The broker's configuration: one replica of everything, loopback only.
+
+    Clients are told the address that the settings name, which may be that of a link to it.
+    """
     host = settings.text("HOST")
     port, controller = settings.port("KAFKA_PORT"), settings.port("KAFKA_CONTROLLER_PORT")
     listeners = f"PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}"
@@ -53,7 +56,8 @@ def properties(settings: Settings, home: Path) -> str:
         "controller.quorum.bootstrap.servers": f"{host}:{controller}",
         "controller.listener.names": "CONTROLLER",
         "listeners": listeners,
-        "advertised.listeners": listeners,
+        "advertised.listeners": f"PLAINTEXT://{settings.text('KAFKA_BOOTSTRAP')},"
+        f"CONTROLLER://{host}:{controller}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": str(home / "data"),
         "auto.create.topics.enable": "false",

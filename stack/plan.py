@@ -38,6 +38,7 @@ def workers(settings: Settings, accepted: Iterable[str] = ()) -> tuple[Program, 
     """The project's own processes; `accepted` is what `jobs submit` may pass over."""
     host = settings.text("HOST")
     api_port = settings.port("API_PORT")
+    feeds_port = settings.port("FEEDS_PORT")
     market_data_port = settings.port("MARKET_DATA_PORT")
 
     accept = tuple(part for word in accepted for part in ("--accept", word))
@@ -87,6 +88,15 @@ def workers(settings: Settings, accepted: Iterable[str] = ()) -> tuple[Program, 
             needs=("migrate", "ddl", "redis"),
             port=api_port,
             ready=answers(f"http://{host}:{api_port}/health"),
+        ),
+        # It looks at the jobs, the views and market data when asked, and waits for none of them.
+        serve(
+            "feeds",
+            *("query_api", "feeds"),
+            needs=("migrate", "ddl", "redis"),
+            port=feeds_port,
+            ready=answers(f"http://{host}:{feeds_port}/health"),
+            niceness=OFF_THE_PATH,
         ),
         once("bootstrap", "query_api", "bootstrap", needs=("relay",)),
         once(

@@ -1,8 +1,9 @@
 """TCP ports of the stack: which are taken and by whom, and free ones for a second stack."""
 
+import random
 import socket
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Container, Iterable
+from itertools import islice
 from pathlib import Path
 
 import psutil
@@ -13,6 +14,7 @@ from stack.program import Program, StackError
 SETTINGS = (
     "API_PORT",
     "MARKET_DATA_PORT",
+    "FEEDS_PORT",
     "FLINK_PORT",
     "FLINK_RPC_PORT",
     "REGISTRY_PORT",
@@ -21,6 +23,9 @@ SETTINGS = (
     "CLICKHOUSE_PORT",
     "REDIS_PORT",
 )
+
+LENT = range(12_000, 28_000)
+"""Where free ports are looked for: below a default market's and below Linux's ephemeral range."""
 
 
 class PortTaken(StackError):
@@ -77,12 +82,22 @@ def owner(port: int) -> psutil.Process | None:
 
 def on_free_ports(settings: Settings, home: Path) -> Settings:
     """The same settings with a state folder and ports of their own, for a stack beside another."""
-    host = settings.text("HOST")
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in SETTINGS]
-        for each in sockets:
-            each.bind((host, 0))
-        numbers = [str(each.getsockname()[1]) for each in sockets]
+    numbers = map(str, free(settings.text("HOST"), len(SETTINGS)))
     return settings.with_values(
         HOME=str(home.absolute()), **dict(zip(SETTINGS, numbers, strict=True))
     )
+
+
+def free(host: str, count: int, besides: Container[int] = ()) -> list[int]:
+    """Ports that are free now, besides some, and that the system gives to nobody who asks for any.
+
+    An ephemeral port may be gone before its server starts: each JVM and each connection takes some.
+
+    Raises:
+        PortTaken: when there are not that many.
+    """
+    shuffled = (port for port in random.sample(LENT, len(LENT)) if port not in besides)
+    found = list(islice((port for port in shuffled if is_free(host, port)), count))
+    if len(found) < count:
+        raise PortTaken(f"{count} free ports are needed, {len(found)} are left on {host}")
+    return found

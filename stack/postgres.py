@@ -10,10 +10,12 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from signal import SIGINT
 
 from schemas.settings import Settings
+from stack import processes
 from stack.processes import as_user
 from stack.program import Program, StackError, bare_environment, installed
 
@@ -22,6 +24,9 @@ NAME = "gpubroker"
 UNPRIVILEGED = "nobody"
 # A Unix socket's path has room for 107 bytes on Linux, 103 on macOS.
 LONGEST_FOLDER_BYTES = 103 - len("/.s.PGSQL.5432")
+SOCKET_LOCK = ".s.PGSQL.5432.lock"
+PATIENCE_SECONDS = 10.0
+"""How long a dying server's own processes may take to end."""
 MEMORY = ("shared_buffers=64MB", "max_connections=60", "work_mem=4MB", "jit=off")
 
 
@@ -79,6 +84,22 @@ def _prepare(data: Path, sockets: Path) -> None:
         _make_passable(folder)
     if not data.exists():
         _initialise(data)
+    forget_dead(data, sockets, PATIENCE_SECONDS)
+
+
+def forget_dead(data: Path, sockets: Path, patience_seconds: float) -> None:
+    """Removes the locks of a server that is dead and not buried: PostgreSQL takes it for alive.
+
+    Who must bury what a killed supervisor left takes its time, in many a container for ever. The
+    locks go only when no process is left that works in the folder, and so could share its memory.
+    """
+    locks = [lock for lock in (data / "postmaster.pid", sockets / SOCKET_LOCK) if lock.exists()]
+    deadline = time.monotonic() + patience_seconds
+    while locks and processes.working_in(data) and time.monotonic() < deadline:
+        time.sleep(processes.POLL_SECONDS)
+    if locks and not processes.working_in(data):
+        for lock in locks:
+            lock.unlink(missing_ok=True)
 
 
 def _own(folder: Path) -> None:

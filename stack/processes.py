@@ -129,6 +129,19 @@ def family(identity: Identity) -> list[psutil.Process]:
     return [process for process in found.values() if _lives(process)]
 
 
+def working_in(folder: Path) -> list[psutil.Process]:
+    """What lives and has this folder as its working directory."""
+    wanted = str(folder.resolve())
+    return [each for each in psutil.process_iter() if _works_in(each, wanted)]
+
+
+def _works_in(process: psutil.Process, folder: str) -> bool:
+    try:
+        return _lives(process) and process.cwd() == folder
+    except psutil.Error:
+        return False
+
+
 def _in_session(process: psutil.Process, identity: Identity) -> bool:
     try:
         if os.getsid(process.pid) != identity.pid:

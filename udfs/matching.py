@@ -6,7 +6,7 @@ fact in the order of M8. A refusal is decided before anything changes, so it lea
 fact. The same plan, not carried out, is the preview.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -73,15 +73,18 @@ class Plan(NamedTuple):
     """Why the rest is closed; None when it rests, or when there is none (M7)."""
 
 
-def _plan(book: Book, order: Order, now_ms: int) -> Plan:
+def plan(book: Book, order: Order, now_ms: int, levels: Iterable[Level] | None = None) -> Plan:
     """The plan of an order that enters (M3 to M7).
 
     Args:
         book: the book, unchanged.
         order: what enters; its `remaining` is what it wants.
         now_ms: the book's time, or a later one to look ahead.
+        levels: the levels that it crosses, best first, if not all that the book has.
     """
-    fills, own, rest, stopped = _pass(book, order, now_ms)
+    if levels is None:
+        levels = book.opposite(order.side).crossing(order.price_micros)
+    fills, own, rest, stopped = _pass(book, order, now_ms, levels)
     if order.time_in_force == "FOK" and rest:
         return Plan([], [], order.remaining, "fok")
     if _misses_minimum(order, rest):
@@ -105,13 +108,13 @@ def _closing_reason(order: Order, rest: int, stopped: bool) -> CloseReason | Non
 
 
 def _pass(
-    book: Book, order: Order, now_ms: int
+    book: Book, order: Order, now_ms: int, levels: Iterable[Level]
 ) -> tuple[list[tuple[Order, int]], list[Order], int, bool]:
     """One pass over the crossing levels, best first (M3, M5): fills, own orders, rest, stopped."""
     fills: list[tuple[Order, int]] = []
     own: list[Order] = []
     rest = order.remaining
-    for eligible in _eligible_levels(book, order, now_ms):
+    for eligible in _eligible_levels(book, order, now_ms, levels):
         mine = [other for other in eligible if other.account_id == order.account_id]
         if mine:
             if order.self_trade != "cancel_oldest":
@@ -128,10 +131,12 @@ def _pass(
     return fills, own, rest, False
 
 
-def _eligible_levels(book: Book, order: Order, now_ms: int) -> Iterator[list[Order]]:
-    """The eligible orders of each crossing level that has any, best level first (E, M3)."""
+def _eligible_levels(
+    book: Book, order: Order, now_ms: int, levels: Iterable[Level]
+) -> Iterator[list[Order]]:
+    """The eligible orders of each of these levels that has any (E, M3)."""
     eligible_at = _eligible_asks if order.side == "bid" else _eligible_bids
-    for level in book.opposite(order.side).crossing(order.price_micros):
+    for level in levels:
         eligible = eligible_at(level, order, now_ms)
         if now_ms > book.now_ms:  # looking ahead: what expires by then will be gone (M1)
             eligible = [other for other in eligible if not _is_expired(other, now_ms)]
@@ -166,7 +171,10 @@ def _eligible_bids(level: Level, ask: Order, now_ms: int) -> list[Order]:
 
 def _would_trade(book: Book, order: Order, now_ms: int) -> bool:
     """Whether a post-only order meets a crossing eligible order, own ones included (M2)."""
-    return order.post_only and any(_eligible_levels(book, order, now_ms))
+    if not order.post_only:
+        return False
+    levels = book.opposite(order.side).crossing(order.price_micros)
+    return any(_eligible_levels(book, order, now_ms, levels))
 
 
 def _is_expired(order: Order, now_ms: int) -> bool:
@@ -251,14 +259,14 @@ class _Turn:
         }
         self._tell("order_amended", fact, order.account_id)
 
-    def enter(self, order: Order, plan: Plan) -> None:
+    def enter(self, order: Order, planned: Plan) -> None:
         """Carry out an order's plan: trades, closings of own orders, then its rest (M7, M8)."""
-        for resting, quantity in plan.fills:
+        for resting, quantity in planned.fills:
             self._trade(order, resting, quantity)
-        for own in plan.own:
+        for own in planned.own:
             self.close(own, "self_trade")
-        if plan.reason:
-            self.tell_closed(order, plan.reason)
+        if planned.reason:
+            self.tell_closed(order, planned.reason)
         elif order.remaining:
             self.book.add(order)
             self.keep(order)
@@ -396,9 +404,9 @@ def _place(turn: _Turn, body: Body) -> None:
         turn.create(order)
         turn.tell_closed(order, "expired")
     else:
-        plan = _plan(book, order, book.now_ms)
+        planned = plan(book, order, book.now_ms)
         turn.create(order)
-        turn.enter(order, plan)
+        turn.enter(order, planned)
 
 
 def _placement_refusal(book: Book, order: Order, now_ms: int) -> tuple[RejectCode, str] | None:
@@ -456,11 +464,11 @@ def _enter_again(turn: _Turn, order: Order, remaining: int, price_micros: int) -
     if _would_trade(book, entrant, book.now_ms):
         turn.reject(order.order_id, *_post_only(entrant))
         return
-    plan = _plan(book, entrant, book.now_ms)
+    planned = plan(book, entrant, book.now_ms)
     turn.take_out(order)
     turn.amend(entrant)
     entrant.priority = book.seq
-    turn.enter(entrant, plan)
+    turn.enter(entrant, planned)
 
 
 def _withdraw(turn: _Turn, body: Body) -> None:
@@ -579,17 +587,18 @@ def preview(book: Book, account_id: str, order: Body, at_ms: int) -> Preview:
         return Preview([], 0, 0, 0, refusal[0], None)
     if _is_expired(entrant, now_ms):
         return Preview([], 0, 0, 0, None, "expired")
-    return _previewed(entrant, _plan(book, entrant, now_ms))
+    return _previewed(entrant, plan(book, entrant, now_ms))
 
 
-def _previewed(entrant: Order, plan: Plan) -> Preview:
+def _previewed(entrant: Order, planned: Plan) -> Preview:
     fills = [
         ((entrant.price_micros + resting.price_micros) // 2, quantity)
-        for resting, quantity in plan.fills
+        for resting, quantity in planned.fills
     ]
+    filled = entrant.remaining - planned.rest
     value_micros = sum(price_micros * quantity for price_micros, quantity in fills)
-    resting = 0 if plan.reason else plan.rest
-    return Preview(fills, entrant.remaining - plan.rest, resting, value_micros, None, plan.reason)
+    resting = 0 if planned.reason else planned.rest
+    return Preview(fills, filled, resting, value_micros, None, planned.reason)
 
 
 class DepthLevel(NamedTuple):
@@ -623,6 +632,27 @@ def depth(
         if row.orders:
             found.append(row)
     return found
+
+
+def depth_changes(book: Book) -> list[tuple[Side, DepthLevel]]:
+    """The levels that changed since this was called last, as they are now; those gone are 0.
+
+    The first call begins: it tells none.
+    """
+    sides: tuple[Side, Side] = ("bid", "ask")
+    return [
+        (side, _level_at(book, side, price_micros))
+        for side in sides
+        for price_micros in book.side(side).take_touched()
+    ]
+
+
+def _level_at(book: Book, side: Side, price_micros: int) -> DepthLevel:
+    try:
+        level = book.side(side).level(price_micros)
+    except KeyError:
+        return DepthLevel(price_micros, 0, 0)
+    return DepthLevel(price_micros, level.quantity, len(level.orders))
 
 
 def _depth_level(

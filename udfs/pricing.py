@@ -12,6 +12,7 @@ a floating point number, made of exact sums at the very end.
 """
 
 from math import sqrt
+from operator import add, sub
 from typing import Final, NamedTuple, Self
 
 from udfs.money import (
@@ -39,11 +40,11 @@ class Supply(NamedTuple):
 
     def plus(self, other: Self) -> Self:
         """Both together."""
-        return type(self)(*(ours + theirs for ours, theirs in zip(self, other, strict=True)))
+        return type(self)(*map(add, self, other))
 
     def minus(self, other: Self) -> Self:
-        """What is left without the other, which is a part of it."""
-        return type(self)(*(ours - theirs for ours, theirs in zip(self, other, strict=True)))
+        """What is left without the other; of one that is no part of it some numbers below 0."""
+        return type(self)(*map(sub, self, other))
 
     @property
     def gpus(self) -> int:

@@ -11,15 +11,16 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple, TextIO, get_args
+from typing import Any, Final, Generic, NamedTuple, TextIO, TypeVar, get_args
 
 from schemas.names import Product, SelfTrade, Side, TimeInForce
 from udfs.book import Book
-from udfs.machine import Command, Fact, Rows
+from udfs.machine import Command, Fact, Machine, Rows, State, Step
 from udfs.matching import MACHINE
 from udfs.money import MAX_PRICE_MICROS, MAX_QUANTITY, MIN_PRICE_MICROS, TICK_MICROS
 
 Line = dict[str, Any]
+S = TypeVar("S", bound=State)
 
 
 class BadLine(Exception):
@@ -42,27 +43,45 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-class Replay:
-    """A book on its way through its log again, as the running job went."""
+class Rerun(Generic[S]):
+    """A machine on its way through its log again, as the running job went."""
 
-    def __init__(self, book_id: str, rows: Rows = ()) -> None:
+    def __init__(self, machine: Machine[S], machine_id: str, rows: Rows = ()) -> None:
         """Begin where these rows of its state leave it; without any, where its log begins."""
+        self._machine = machine
+        self._machine_id = machine_id
         self._rows = dict(rows)
-        self.book = MACHINE.load(book_id, self._rows.items())
+        self.state = machine.load(machine_id, self._rows.items())
 
-    def apply(self, command: Command, at_ms: int) -> list[Fact]:
-        """The facts of one record; none for one that the job set aside as a dead letter."""
+    def step(self, command: Command, at_ms: int) -> Step:
+        """What one record does; nothing if the job set it aside as a dead letter."""
         try:
-            step = MACHINE.apply(self.book, command, at_ms)
+            step = self._machine.apply(self.state, command, at_ms)
         except Exception:  # whatever it is: the job drops the state and loads the rows, so do we
-            self.book = MACHINE.load(self.book.book_id, self._rows.items())
-            return []
+            self.state = self._machine.load(self._machine_id, self._rows.items())
+            return Step()
         for key, text in step.writes.items():
             if text is None:
                 self._rows.pop(key, None)
             else:
                 self._rows[key] = text
-        return step.facts
+        return step
+
+
+class Replay(Rerun[Book]):
+    """A book on its way through its log again."""
+
+    def __init__(self, book_id: str, rows: Rows = ()) -> None:
+        """Begin where these rows of its state leave it; without any, where its log begins."""
+        super().__init__(MACHINE, book_id, rows)
+
+    @property
+    def book(self) -> Book:
+        return self.state
+
+    def apply(self, command: Command, at_ms: int) -> list[Fact]:
+        """The facts of one record; none for one that the job set aside as a dead letter."""
+        return self.step(command, at_ms).facts
 
 
 def replay_book(book_id: str, commands: Iterable[tuple[int, Command]]) -> tuple[list[Fact], Book]:

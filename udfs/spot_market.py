@@ -11,6 +11,7 @@ order of their book's sequence, so whatever comes late belongs to the newest win
 or to one after it: these are remembered, however old; the others for `KEPT_MS`.
 """
 
+import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ EVERYWHERE: Final = ""
 SPOT: Final = "spot"
 """The product whose indexes are told whether or not anybody traded."""
 NOTHING_MEASURED: Final = -1.0
+MOST_REGIONS: Final = 1_024
+"""So many are remembered by their names."""
 _MARKET: Final = "market"
 _NODE: Final = "node:"
 _WINDOW: Final = "window:"
@@ -171,8 +174,7 @@ def add_trade(market: SpotMarket, fact: Record) -> Changed:
     if fact["book_seq"] <= seq:
         return NOTHING
     window = _window_at(market, at_ms)
-    for region in _regions(fact["region"]):
-        index = Index(fact["product"], region)
+    for index in _indexes(fact["product"], fact["region"]):
         sums = window.trades.get(index, Trades())
         sums = window.trades[index] = sums.with_trade(fact["price_micros"], fact["quantity"])
         window.quoted[index] = market.quoted[index] = Quoted(sums.vwap_micros, at_ms)
@@ -312,17 +314,32 @@ def _supply_of(fact: Record) -> Supply:
 
 def _place(market: SpotMarket, node_id: str, node: Node) -> None:
     """Put a node in the place of what was known of it."""
-    before = market.nodes.get(node_id, Node(0, node.region, Supply()))
+    before = market.nodes.get(node_id)
     market.nodes[node_id] = node
-    for region in _regions(node.region):
-        market.supply[region] = market.supply.get(region, Supply()).plus(node.supply)
-    for region in _regions(before.region):
-        market.supply[region] = market.supply[region].minus(before.supply)
+    if before is None or before.region == node.region:
+        _add_supply(
+            market, node.region, node.supply.minus(before.supply) if before else node.supply
+        )
+    else:
+        _add_supply(market, node.region, node.supply)
+        _add_supply(market, before.region, Supply().minus(before.supply))
 
 
-def _regions(region: str) -> Iterable[str]:
+def _add_supply(market: SpotMarket, where: str, supply: Supply) -> None:
+    for region in _regions(where):
+        market.supply[region] = market.supply.get(region, Supply()).plus(supply)
+
+
+@functools.lru_cache(maxsize=MOST_REGIONS)
+def _regions(region: str) -> tuple[str, ...]:
     """A region and all of them, each once."""
-    return dict.fromkeys((region, EVERYWHERE))
+    return tuple(dict.fromkeys((region, EVERYWHERE)))
+
+
+@functools.lru_cache(maxsize=MOST_REGIONS)
+def _indexes(product: str, region: str) -> tuple[Index, ...]:
+    """The indexes of a trade: of its region and of all of them."""
+    return tuple(Index(product, each) for each in _regions(region))
 
 
 def _window_at(market: SpotMarket, at_ms: int) -> Window:

@@ -6,7 +6,7 @@ import typer
 
 from cli import output
 from cli.client import Json
-from cli.inputs import moment
+from cli.inputs import moment, price
 from cli.options import As, AsJson, session
 
 app = typer.Typer(no_args_is_help=True, help="API keys.")
@@ -17,6 +17,7 @@ COLUMNS: output.Columns = {
     "prefix": "prefix",
     "roles": "roles",
     "scopes": "scopes",
+    "max order cost": "max_order_cost",
     "expires": "expires_at",
 }
 CARD: output.Columns = {**COLUMNS, "secret (shown this once)": lambda answer: answer.get("key")}
@@ -26,6 +27,7 @@ ME: output.Columns = {
     "name": "name",
     "roles": "roles",
     "scopes": "scopes",
+    "max order cost": "max_order_cost",
 }
 
 
@@ -63,6 +65,10 @@ def create(
     account_id: Annotated[
         str | None, typer.Option("--account", help="Another account's key (admin).")
     ] = None,
+    max_order_cost: Annotated[
+        str | None,
+        typer.Option("--max-order-cost", help="USD that a bid of it may cost at its limit."),
+    ] = None,
     role: As = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,6 +80,7 @@ def create(
         "scopes": scopes or None,
         "expires_at": expires_at and moment(expires_at),
         "account_id": account_id,
+        "max_order_cost": max_order_cost and price(max_order_cost),
     }
     body = {field: value for field, value in body.items() if value is not None}
     with opened.client(role, "admin" if account_id else "consumer") as client:

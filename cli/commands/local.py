@@ -95,8 +95,10 @@ def logs(
 def print_links(console: Console, opened: Session) -> None:
     """Where the running market is."""
     links = {
+        "web page": f"{opened.settings.text('API_URL')}/",
         "API": opened.settings.text("API_URL"),
         "API documentation": f"{opened.settings.text('API_URL')}/docs",
+        "feeds": opened.settings.text("FEEDS_URL"),
         "Flink": opened.settings.text("FLINK_URL"),
         "ClickHouse": opened.settings.text("CLICKHOUSE_URL"),
         "keys": str(opened.settings.path("HOME") / "credentials.json"),

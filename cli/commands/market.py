@@ -10,6 +10,7 @@ from rich.live import Live
 
 from cli import output
 from cli.client import Client, Json
+from cli.errors import OutcomeUnknown
 from cli.inputs import hours
 from cli.options import As, AsJson, Limit, session
 
@@ -32,6 +33,8 @@ BOOKS: output.Columns = {
     "status": "status",
     "sequence": "book_seq",
 }
+LOOK = "gpubroker market books"
+STATUS: output.Columns = {"book": "book_id", "status": "status", "sequence": "book_seq"}
 LEVELS: output.Columns = {"price": "price", "GPUs": "quantity", "orders": "orders"}
 PRICES: output.Columns = {
     "GPU type": "gpu_type",
@@ -174,6 +177,18 @@ def catalogue(ctx: typer.Context, role: As = None, as_json: AsJson = False) -> N
     output.show(opened.settings, answer, as_json, lambda answer: output.card(answer, fields))
 
 
+@app.command()
+def halt(ctx: typer.Context, book_id: BookId, role: As = None, as_json: AsJson = False) -> None:
+    """Have a book take neither orders nor amends; cancels still work (admin)."""
+    _tell(ctx, book_id, "halt", role, as_json)
+
+
+@app.command()
+def resume(ctx: typer.Context, book_id: BookId, role: As = None, as_json: AsJson = False) -> None:
+    """Have a halted book take orders again (admin)."""
+    _tell(ctx, book_id, "resume", role, as_json)
+
+
 def depth_query(levels: int, duration: str | None, region: str | None) -> dict[str, str | int]:
     """The query of a depth; what was not asked for is left out."""
     query: dict[str, str | int | None] = {
@@ -188,6 +203,18 @@ def ladder(answer: Json) -> RenderableType:
     """Both sides of a book, next to each other."""
     sides = [output.table(answer[side], LEVELS, title=side) for side in ("bids", "asks")]
     return Group(f"{answer['book_id']} at sequence {answer['book_seq']}", SideBySide(sides))
+
+
+def _tell(ctx: typer.Context, book_id: str, word: str, role: As, as_json: bool) -> None:
+    """Halt or resume a book, and tell its status."""
+    opened = session(ctx)
+    with opened.client(role, "admin") as client:
+        told = client.call("POST", f"/market/books/{book_id}/{word}")
+    if "book_seq" not in told:
+        if as_json:
+            output.print_json(told)
+        raise OutcomeUnknown(f"sent, but not answered yet; look with `{LOOK}`")
+    output.show(opened.settings, told, as_json, lambda told: output.card(told, STATUS))
 
 
 def _look(client: Client, book_id: str, levels: int) -> RenderableType:

@@ -170,6 +170,17 @@ def show(ctx: typer.Context, order_id: OrderId, role: As = None, as_json: AsJson
 
 
 @app.command()
+def explain(
+    ctx: typer.Context, order_id: OrderId, role: As = None, as_json: AsJson = False
+) -> None:
+    """Tell why an order rests, and what would fill it."""
+    opened = session(ctx)
+    with opened.client(role, "consumer") as client:
+        told = client.get(f"/orders/{order_id}/explain")
+    output.show(opened.settings, told, as_json, lambda told: "\n".join(told["explanation"]))
+
+
+@app.command()
 def amend(
     ctx: typer.Context,
     order_id: OrderId,

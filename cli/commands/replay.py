@@ -13,9 +13,10 @@ from cli.errors import BadUsage, CannotTell, CheckFailed
 from cli.log import FACTS_OF_BOOKS, Entry, Log, connect, tick
 from cli.meter import Meter
 from cli.options import AsJson, session
-from cli.recompute import Audit, Comparison, Ledger, aged_before_ms, difference
+from cli.recompute import Audit, Comparison, Ledger, aged_before_ms
 from schemas.names import BOOKS_COMMANDS, BOOKS_SNAPSHOTS, FACT_TOPICS
 from udfs import snapshot
+from udfs.audit.replays import difference
 from udfs.machine import Fact
 from udfs.replay import Replay
 from udfs.snapshot import Head, Snapshot

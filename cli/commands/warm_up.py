@@ -16,12 +16,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+import httpx
 import typer
 import uvloop
 
 from cli.client import AsyncClient, Json
 from cli.demo.progress import percentile
-from cli.errors import CommandError
+from cli.errors import CommandError, Refused
 from cli.options import session
 from cli.session import Session
 
@@ -35,6 +36,9 @@ WINDOW: Final = 100
 SETTLED_MS: Final = 100.0
 """A window's p95, both calls of a round together, that counts as warm."""
 CONCURRENCY: Final = 24
+BUSY_SECONDS: Final = 0.5
+"""Before a round that was refused, as too much for now, is followed by another: where clients keep
+the market so busy that it refuses orders, as after a fall, they warm it up themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,12 @@ async def _warm(opened: Session) -> tuple[int, float, float]:
 
         async def work() -> None:
             while not is_over():
-                took_ms.append(await _round(api, keys.key))
+                try:
+                    took_ms.append(await _round(api, keys.key))
+                except Refused as refusal:
+                    if refusal.problem.get("status") != httpx.codes.TOO_MANY_REQUESTS:
+                        raise
+                    await asyncio.sleep(BUSY_SECONDS)
 
         await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
     return len(took_ms), percentile(took_ms[-WINDOW:], 95), time.monotonic() - began

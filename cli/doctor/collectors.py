@@ -144,6 +144,7 @@ def services(settings: Settings) -> list[Service]:
         "postgres": ("POSTGRES_DSN", _ping_postgres),
         "market-data": ("MARKET_DATA_URL", lambda url: _get(f"{url}/health")),
         "api": ("API_URL", lambda url: _get(f"{url}/health")),
+        "feeds": ("FEEDS_URL", lambda url: _get(f"{url.replace('ws', 'http', 1)}/health")),
     }
     with ThreadPoolExecutor(len(asked)) as threads:
         started = [

@@ -478,6 +478,7 @@ WHY_SERVER: Final = {
     "market-data": "no depth and no previews without it; orders are matched all the same",
     "relay": "new accounts and nodes wait in the outbox until it is back",
     "api": "nobody can place an order without it",
+    "feeds": "nobody is told what happens as it happens; clients resume when it is back",
 }
 WHY_JOB: Final = {
     "node_health": "nodes that fail stay in the book, and those that recover stay out",

@@ -35,6 +35,9 @@ class MarketDataService:
         body = json_body.write({"account_id": account_id, "order": order})
         return await self._ask("POST", f"/books/{book_id}/preview", content=body)
 
+    async def explain(self, book_id: str, order_id: str) -> Row:
+        return await self._ask("GET", f"/books/{book_id}/orders/{order_id}/explanation")
+
     async def take_snapshots(self, book_id: str | None) -> Row:
         return await self._ask("POST", "/snapshots", content=json_body.write({"book_id": book_id}))
 

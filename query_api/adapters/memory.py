@@ -6,12 +6,14 @@ delivery over topics and the timers that append ticks.
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
+from query_api import order_rows
 from query_api.adapters.memory_kpis import MemoryKpis
-from query_api.adapters.rows import digest_in, placed_over
+from query_api.adapters.rows import digest_in, held_digest, placed_over
 from query_api.adapters.watches import Watches
 from query_api.outbox import (
     change_command,
@@ -41,6 +43,7 @@ from schemas import contract, readings, views
 from schemas.contract import Catalogue
 from schemas.names import (
     ACCOUNTS_COMMANDS,
+    AUDIT_LOG,
     BOOKS_COMMANDS,
     NODES_COMMANDS,
     TELEMETRY_GPU,
@@ -48,6 +51,7 @@ from schemas.names import (
 )
 from schemas.views import Order
 from udfs import admission, matching, node_health
+from udfs.explain import explain
 from udfs.telemetry import NODE_ITSELF
 
 
@@ -89,6 +93,14 @@ class MemoryMarket:
         self.prices: list[Row] = []
         """Every PriceUpdate, as the spot pricing job told them."""
         self.facts: list[ToldFact] = []
+        self.on_fact: Callable[[str, Row], object] = _nobody
+        """Told each fact, as its topic would be."""
+        self.on_step: Callable[[str, Any], object] = _nobody
+        """Told the log and the state of a machine that took a step."""
+        self.on_reading: Callable[[str, Row], object] = _nobody
+        """Told each reading and its topic."""
+        self.on_audit: Callable[[Mapping[str, Any]], object] = bool
+        """Told each entry of the audit log."""
         self._node_facts: dict[str, Row] = {}
         self._accounts: dict[str, Any] = {}
         self._books: dict[str, Any] = {}
@@ -104,6 +116,9 @@ class MemoryMarket:
     async def append(self, topic: str, key: str, record: Mapping[str, Any]) -> None:
         if "kafka" in self.away:
             raise OutcomeUnknown("kafka")
+        if topic == AUDIT_LOG:
+            self.on_audit(record)
+            return
         self.log.append((topic, key, record))
         self._waiting.append((topic, key, record))
         self.run()
@@ -121,12 +136,14 @@ class MemoryMarket:
         step = machine.apply(state, command, self.clock.now_ms())
         for fact in step.facts:
             self._project(fact.kind, dict(fact.record))
+        self.on_step(topic, state)
         self._waiting.extend(step.commands)
 
     # The views
 
     def _project(self, kind: str, fact: Row) -> None:
         self.facts.append(ToldFact(kind, fact))
+        self.on_fact(kind, fact)
         if kind in ("order_created", "order_rejected"):
             self.placements.tell(kind, fact)
         if kind in ("order_rejected", "book_status"):
@@ -135,17 +152,8 @@ class MemoryMarket:
             self._node_facts[fact["node_id"]] = fact
         if kind == "order_matched":
             self.trades.append(fact)
-        for order_id, group, fields in _groups(kind, fact):
-            self._fold(order_id, group, fact, fields)
-
-    def _fold(self, order_id: str, group: str, fact: Row, fields: Row) -> None:
-        row = self.rows[order_id]
-        stamp = views.stamp(fact["occurred_at_ms"], fact.get("book_seq") or 0)
-        if stamp > row.get(group, ""):
-            if group == "creation" and group in row:
-                for name in ("digest", "created_at_ms"):  # of the order that had this key before
-                    row.pop(name, None)
-            row.update({group: stamp} | {name: views.text(fields[name]) for name in fields})
+        for order_id, group, fields in order_rows.groups(kind, fact):
+            order_rows.fold(self.rows[order_id], group, fact, fields)
 
     def _ask(self, server: str) -> None:
         if server in self.away:
@@ -165,6 +173,8 @@ class MemoryTelemetry:
         if "kafka" in self._market.away:
             raise OutcomeUnknown("kafka")
         self.log += told
+        for topic, reading in told:
+            self._market.on_reading(topic, reading)
 
     def of_node(self, node_id: str, topic: str) -> list[Row]:
         """What its readings of a kind measured, each once, by time and GPU."""
@@ -216,7 +226,7 @@ class MemoryLiveViews:
     async def place(self, order_id: str, forgotten: str, row: Mapping[str, str]) -> str | None:
         held = await self.order_row(order_id)
         self._market.rows[order_id] = placed_over(held, row, forgotten)
-        return digest_in(held, forgotten)
+        return held_digest(held, forgotten)
 
     async def nodes(self, node_ids: Sequence[str]) -> list[Row | None]:
         self._market._ask("redis")
@@ -352,13 +362,23 @@ class MemoryMarketData:
             ]
             for side in ("bid", "ask")
         }
-        return {"book_id": book_id, "book_seq": book.seq, **sides}
+        return {"book_id": book_id, "book_seq": book.seq, "halted": book.halted, **sides}
 
     async def preview(self, book_id: str, account_id: str, order: Mapping[str, Any]) -> Row:
         book = self._book(book_id)
         plan = matching.preview(book, account_id, order, self._market.clock.now_ms())
         fills = [{"price_micros": price, "quantity": quantity} for price, quantity in plan.fills]
         return {**plan._asdict(), "fills": fills, "book_seq": book.seq}
+
+    async def explain(self, book_id: str, order_id: str) -> Row:
+        book, at_ms = self._book(book_id), self._market.clock.now_ms()
+        found = explain(book, order_id, at_ms)
+        return {
+            "book_seq": book.seq,
+            "halted": book.halted,
+            "at_ms": max(book.now_ms, at_ms),
+            "order": asdict(found) if found else None,
+        }
 
     async def take_snapshots(self, book_id: str | None) -> Row:
         """Written as soon as asked for."""
@@ -392,6 +412,7 @@ class MemoryRegistry:
         self._providers: dict[str, Row] = {}
         self._clusters: dict[str, Row] = {}
         self._nodes: dict[str, Row] = {}
+        self._revoked: list[str] = []
         self._enrolled: set[str] = set()
         self._appended: set[Registered] = set()
 
@@ -426,7 +447,13 @@ class MemoryRegistry:
         if key is None or account_id not in (None, key["account_id"]):
             return False
         del self._keys[key_id]
+        self._revoked.append(key_id)
         return True
+
+    async def revoked(self, seconds: float) -> Collection[str]:
+        """All that ever were: time does not pass by itself here."""
+        self._market._ask("postgres")
+        return self._revoked
 
     def _is_expired(self, key: Row) -> bool:
         at_ms = key["expires_at_ms"]
@@ -462,10 +489,14 @@ class MemoryRegistry:
         own = (each for each in self._providers.values() if each["account_id"] == account_id)
         return next(own, None)
 
+    async def providers(self, status: str | None, page: Slice) -> tuple[list[Row], int]:
+        self._market._ask("postgres")
+        return _sliced(self._providers.values(), page, **({"status": status} if status else {}))
+
     async def add_provider(self, provider: Row) -> None:
         if await self.provider_of(provider["account_id"]):
             raise AlreadyExists(provider["account_id"])
-        self._providers[provider["id"]] = provider
+        self._providers[provider["id"]] = {**provider, "position": len(self._providers) + 1}
 
     async def set_provider_status(self, provider_id: str, status: str) -> Registered | None:
         if provider_id not in self._providers:
@@ -481,6 +512,19 @@ class MemoryRegistry:
     async def clusters_of(self, provider_id: str, page: Slice) -> tuple[list[Row], int]:
         rows, total = _sliced(self._clusters.values(), page, provider_id=provider_id)
         return [{**row, "nodes": self._node_sizes(row["id"])} for row in rows], total
+
+    async def clusters_on_market(
+        self, gpu_type: str | None, region: str | None, page: Slice
+    ) -> tuple[list[Row], int]:
+        self._market._ask("postgres")
+        found = [
+            {**cluster, "nodes": nodes}
+            for cluster in self._clusters.values()
+            if self._providers[cluster["provider_id"]]["status"] == "verified"
+            and region in (None, cluster["region"])
+            and (nodes := self._nodes_on_market(cluster["id"], gpu_type))
+        ]
+        return _sliced(found, page)
 
     async def add_cluster(self, cluster: Row) -> None:
         account_id = self._providers[cluster["provider_id"]]["account_id"]
@@ -511,12 +555,21 @@ class MemoryRegistry:
         node = self._nodes.pop(node_id, None)
         if node is None:
             return None
-        self._keys = {name: key for name, key in self._keys.items() if key["node_id"] != node_id}
+        own = [name for name, key in self._keys.items() if key["node_id"] == node_id]
+        for name in own:
+            await self.revoke_key(name, None)
         return await self._send(node["account_id"], remove_node(node_id))
 
     async def catalogue(self) -> Catalogue:
         self._market._ask("postgres")
         return contract.catalogue()
+
+    def _nodes_on_market(self, cluster_id: str, gpu_type: str | None) -> dict[str, Row]:
+        return {
+            node["id"]: {"gpu_type": node["gpu_type"], "gpus": len(node["gpus"])}
+            for node in self._nodes.values()
+            if node["cluster_id"] == cluster_id and gpu_type in (None, node["gpu_type"])
+        }
 
     def _node_sizes(self, cluster_id: str) -> dict[str, int]:
         own = (node for node in self._nodes.values() if node["cluster_id"] == cluster_id)
@@ -567,23 +620,8 @@ def memory_ports(clock: MemoryClock | None = None) -> tuple[Ports, MemoryMarket,
     return ports, market, registry
 
 
-def _groups(kind: str, fact: Row) -> Iterable[tuple[str, str, Row]]:
-    """The groups of order rows that a fact changes (schemas.views): order, group, fields."""
-    if kind == "order_created":
-        creation = {name: fact[name] for name in views.CREATION}
-        return [(fact["order_id"], "creation", creation), _total(fact)]
-    if kind == "order_amended":
-        return [_total(fact)]
-    if kind == "order_matched":
-        return [_fills(fact, side) for side in ("bid", "ask")]
-    if kind == "order_closed":
-        return [(fact["order_id"], "closing", {"reason": fact["reason"]})]
-    if kind == "order_rejected" and fact["command"] == "place_order":
-        names = ("order_id", "account_id", "code", "detail")
-        rejection = {name: fact[name] for name in names}
-        is_reuse = fact["code"] == "ORDER_KEY_REUSED"
-        return [] if is_reuse else [(fact["order_id"], "rejection", rejection)]
-    return []
+def _nobody(_: str, __: Any) -> None:
+    """Nobody listens."""
 
 
 def _newest_prices(updates: Sequence[Row], gpu_types: Sequence[str], region: str) -> list[Row]:
@@ -597,19 +635,6 @@ def _newest_prices(updates: Sequence[Row], gpu_types: Sequence[str], region: str
 
 def _moment(reading: Row) -> tuple[int, int]:
     return reading["timestamp"], reading.get("gpu_index", NODE_ITSELF)
-
-
-def _total(fact: Row) -> tuple[str, str, Row]:
-    return fact["order_id"], "total", {name: fact[name] for name in ("quantity", "price_micros")}
-
-
-def _fills(fact: Row, side: str) -> tuple[str, str, Row]:
-    fields = {
-        "filled_quantity": fact[f"{side}_filled"],
-        "filled_value_micros": fact[f"{side}_filled_value_micros"],
-        "remaining": fact[f"{side}_remaining"],
-    }
-    return fact[f"{side}_order_id"], "fills", fields
 
 
 def _fits(order: Order, wanted: OrderFilter) -> bool:

@@ -6,7 +6,7 @@ ends, so numbers become visible in their order.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -86,6 +86,15 @@ class Postgres:
         where = "FROM auth_apikey WHERE account_id = $1 AND revoked_at IS NULL"
         return await self._page(_KEY, where, page, account_id)
 
+    async def revoked(self, seconds: float) -> Collection[str]:
+        async with self._connection() as connection:
+            rows = await connection.fetch(
+                "SELECT id::text FROM auth_apikey "
+                "WHERE revoked_at > now() - make_interval(secs => $1)",
+                seconds,
+            )
+        return [row["id"] for row in rows]
+
     async def revoke_key(self, key_id: str, account_id: str | None) -> bool:
         row = await self._row(
             "UPDATE auth_apikey SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL "
@@ -148,6 +157,10 @@ class Postgres:
             f"SELECT {_PROVIDER} FROM providers_provider WHERE account_id = $1", account_id
         )
 
+    async def providers(self, status: str | None, page: Slice) -> tuple[list[Row], int]:
+        where = "FROM providers_provider WHERE ($1::text IS NULL OR status = $1)"
+        return await self._page(_PROVIDER, where, page, status)
+
     async def add_provider(self, provider: Row) -> None:
         try:
             async with self._connection() as connection:
@@ -191,6 +204,13 @@ class Postgres:
         return [
             {**row, "specs": _read(row["specs"]), "nodes": _read(row["nodes"])} for row in rows
         ], total
+
+    async def clusters_on_market(
+        self, gpu_type: str | None, region: str | None, page: Slice
+    ) -> tuple[list[Row], int]:
+        columns = f"c.id::text, c.position, c.name, c.region, {_NODES_ON_MARKET} AS nodes"
+        rows, total = await self._page(columns, _ON_MARKET, page, gpu_type, region)
+        return [{**row, "nodes": _read(row["nodes"])} for row in rows], total
 
     async def add_cluster(self, cluster: Row) -> None:
         async with self._connection() as connection:
@@ -323,10 +343,12 @@ def connect(dsn: str, *, connections: int = 8) -> "asyncpg.Pool[Any]":
 
 
 async def _add_key(connection: Connection, key: Row) -> None:
-    names = ("id", "account_id", "node_id", "name", "prefix", "key_hash", "roles", "scopes")
+    names = ("id", "account_id", "node_id", "name", "prefix", "key_hash", "roles", "scopes",
+             "max_order_cost_micros")  # fmt: skip
     await connection.execute(
         "INSERT INTO auth_apikey (id, account_id, node_id, name, prefix, key_hash, roles, scopes, "
-        "expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "max_order_cost_micros, expires_at, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         *_values(key, *names),
         _time(key["expires_at_ms"]),
         _time(key["created_at_ms"]),
@@ -392,13 +414,14 @@ def _ms(column: str, name: str) -> str:
 
 _KEY = (
     "id::text, position, account_id::text, node_id::text, name, prefix, roles, scopes, "
+    "max_order_cost_micros, "
     f"{_ms('expires_at', 'expires_at_ms')}, {_ms('created_at', 'created_at_ms')}"
 )
 _ACCOUNT = (
     "id::text, name, role, suspended, max_open_orders, max_notional_micros, "
     f"{_ms('created_at', 'created_at_ms')}"
 )
-_PROVIDER = "id::text, account_id::text, name, company, status, " + _ms(
+_PROVIDER = "id::text, position, account_id::text, name, company, status, " + _ms(
     "created_at", "created_at_ms"
 )
 _CLUSTER = "c.id::text, c.position, c.provider_id::text, c.name, c.region, c.specs, " + _ms(
@@ -408,6 +431,20 @@ _NODE_SIZES = (
     "(SELECT coalesce(jsonb_object_agg(n.id, (SELECT count(*) FROM providers_gpu g "
     "WHERE g.node_id = n.id)), '{}') FROM providers_node n "
     "WHERE n.cluster_id = c.id AND n.removed_at IS NULL)"
+)
+_OF_TYPE = (
+    "FROM providers_node n WHERE n.cluster_id = c.id AND n.removed_at IS NULL "
+    "AND ($1::text IS NULL OR n.gpu_type = $1)"
+)
+_NODES_ON_MARKET = (
+    "(SELECT jsonb_object_agg(n.id, jsonb_build_object('gpu_type', n.gpu_type, 'gpus', "
+    f"(SELECT count(*) FROM providers_gpu g WHERE g.node_id = n.id))) {_OF_TYPE})"
+)
+_ON_MARKET = (
+    "FROM providers_cluster c WHERE EXISTS (SELECT 1 FROM providers_provider p "
+    "WHERE p.id = c.provider_id AND p.status = 'verified') "
+    "AND ($2::text IS NULL OR c.region = $2) "
+    f"AND EXISTS (SELECT 1 {_OF_TYPE})"
 )
 _GPUS = (
     "(SELECT coalesce(jsonb_agg(jsonb_build_object('id', g.id, 'model', g.model, 'vram_gb', "

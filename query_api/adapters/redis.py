@@ -101,7 +101,8 @@ class RedisViews:
 
     async def place(self, order_id: str, forgotten: str, row: Mapping[str, str]) -> str | None:
         words = ("1", views.order_key(order_id), forgotten, *chain.from_iterable(row.items()))
-        return await self._ask(lambda: self._run(_PLACE, views.PLACE, words)) or None
+        held: str | None = await self._ask(lambda: self._run(_PLACE, views.PLACE, words))
+        return held
 
     async def take(self, buckets: Sequence[Bucket], wanted: int) -> Grant:
         names = [bucket.name for bucket in buckets]

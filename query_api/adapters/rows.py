@@ -8,12 +8,17 @@ DIGEST_FIELDS: Final = ("digest", "closing", "rejection", "fills", "remaining", 
 
 
 def digest_in(row: Mapping[str, str | None], forgotten: str) -> str | None:
-    """The digest of the order's body, as the script `PLACE` would tell it.
+    """The digest of the order's body.
 
     None for a row without one, and for an order that closed before the stamp `forgotten`: its key
     may be used with another body (market-rules.md O2).
     """
     return None if _is_forgotten(row, forgotten) else row.get("digest") or None
+
+
+def held_digest(row: Mapping[str, str], forgotten: str) -> str | None:
+    """What the script `PLACE` tells of the row that it met; empty for a row of facts alone."""
+    return row.get("digest", "") if row and not _is_forgotten(row, forgotten) else None
 
 
 def placed_over(

@@ -25,9 +25,16 @@ async def create_key(call: Call) -> Answer:
     roles = _roles(call.principal, body, account)
     scopes = _scopes(call.principal, body, roles)
     expires_at_ms = body.expires_at or call.principal.expires_at_ms
-    _refuse_excess(call.principal, roles, scopes, expires_at_ms)
+    most = body.max_order_cost or call.principal.max_order_cost_micros
+    _refuse_excess(call.principal, roles, scopes, expires_at_ms, most)
     made, row = new_key(
-        account["id"], body.name, roles, scopes, call.ports.clock.now_ms(), expires_at_ms
+        account["id"],
+        body.name,
+        roles,
+        scopes,
+        call.ports.clock.now_ms(),
+        expires_at_ms,
+        max_order_cost_micros=most,
     )
     await call.ports.keys.add_key(row)
     told: answers.CreatedKey = {"key_id": row["id"], "key": made.text, "prefix": made.prefix}
@@ -52,6 +59,7 @@ def new_key(
     now_ms: int,
     expires_at_ms: int | None = None,
     node_id: str | None = None,
+    max_order_cost_micros: int | None = None,
 ) -> tuple[auth.NewKey, Row]:
     """A key, and the row that is kept of it."""
     made = auth.make_key()
@@ -64,6 +72,7 @@ def new_key(
         "key_hash": made.key_hash,
         "roles": sorted(roles),
         "scopes": sorted(scopes),
+        "max_order_cost_micros": max_order_cost_micros,
         "expires_at_ms": expires_at_ms,
         "created_at_ms": now_ms,
     }
@@ -127,7 +136,11 @@ def _scopes(principal: Principal, body: CreateKey, roles: list[str]) -> list[str
 
 
 def _refuse_excess(
-    principal: Principal, roles: list[str], scopes: list[str], expires_at_ms: int | None
+    principal: Principal,
+    roles: list[str],
+    scopes: list[str],
+    expires_at_ms: int | None,
+    max_order_cost_micros: int | None,
 ) -> None:
     """Refuse what the caller has not; an administrator has every role."""
     lacking = [role for role in roles if role not in principal.roles and not principal.is_admin]
@@ -137,6 +150,9 @@ def _refuse_excess(
     ends_at_ms = principal.expires_at_ms
     if ends_at_ms is not None and (expires_at_ms is None or expires_at_ms > ends_at_ms):
         raise problems.forbidden("a key lives at most as long as the one that made it")
+    most = principal.max_order_cost_micros
+    if most is not None and (max_order_cost_micros is None or max_order_cost_micros > most):
+        raise problems.forbidden("a key's bids cost at most what those of the one that made it may")
 
 
 ENDPOINTS = (

@@ -1,11 +1,12 @@
-"""A tick for a book, sent by an administrator: what has expired is closed."""
+"""What an administrator tells a book: time has passed, take no orders, take orders again."""
 
+from typing import Literal, cast
 from uuid import uuid4
 
 from query_api import answers, problems
 from query_api.bodies import MatchBook
 from query_api.endpoint import PREFIX, Answer, Call, Endpoint
-from query_api.ports import ToldFact, Watch
+from query_api.ports import Ports, Row, ToldFact, Watch
 from query_api.problems import FieldError
 from schemas.names import BOOKS_COMMANDS
 
@@ -18,27 +19,44 @@ QUIET_SECONDS = 0.1
 async def match_book(call: Call) -> Answer:
     """Send the book a tick and tell which orders it closed."""
     body: MatchBook = call.body
-    command_id = str(uuid4())
-    tick = {
-        "kind": "tick",
-        "command_id": command_id,
-        "account_id": "",
-        "source": "",
-        "source_seq": 0,
-        "tick": {"want_hash": False},
-    }
-    async with call.ports.facts.watch(command_id) as watch:
+    tick = _command("tick") | {"tick": {"want_hash": False}}
+    async with call.ports.facts.watch(tick["command_id"]) as watch:
         await call.ports.log.append(BOOKS_COMMANDS, body.book_id, tick)
         status, closed = await _gather(call, watch)
     if status is None:
-        detail = "the tick is in the log; the book has not answered yet"
-        return Answer(202, {"status": "pending", "detail": detail})
+        return _unanswered("tick")
     told: answers.Match = {
         "book_id": body.book_id,
         "book_seq": status.record["book_seq"],
         "closed": [closed[seq] for seq in sorted(closed)],
     }
     return Answer(200, told)
+
+
+async def halt_book(call: Call) -> Answer:
+    """Have a book take neither orders nor amends (H1); cancels still work."""
+    return await _told_status(call, "halt_book")
+
+
+async def resume_book(call: Call) -> Answer:
+    """Have a book take orders again (H1)."""
+    return await _told_status(call, "resume_book")
+
+
+async def tell_book(
+    ports: Ports, book_id: str, kind: Literal["halt_book", "resume_book"]
+) -> answers.BookStatus | None:
+    """Halt or resume a book of the catalogue; its status afterwards, None if it is not known yet.
+
+    The command is in the book's log either way. A book that is as it should be says so again.
+
+    Raises:
+        OutcomeUnknown: the log did not confirm it in time.
+    """
+    command = _command(kind)
+    async with ports.facts.watch(command["command_id"]) as watch:
+        await ports.log.append(BOOKS_COMMANDS, book_id, command)
+        return await _status(ports, watch)
 
 
 async def check_book(call: Call, wrong: frozenset[str]) -> list[FieldError]:
@@ -68,6 +86,40 @@ async def require_book(call: Call) -> str:
     return book_id
 
 
+def _command(kind: str) -> Row:
+    """A record of a book's log that comes from no machine and no account (B3)."""
+    return {
+        "kind": kind,
+        "command_id": str(uuid4()),
+        "account_id": "",
+        "source": "",
+        "source_seq": 0,
+    }
+
+
+async def _told_status(call: Call, kind: Literal["halt_book", "resume_book"]) -> Answer:
+    status = await tell_book(call.ports, await require_book(call), kind)
+    return _unanswered(kind) if status is None else Answer(200, status)
+
+
+def _unanswered(kind: str) -> Answer:
+    told: answers.Accepted = {
+        "status": "pending",
+        "detail": f"the {kind} is in the log; the book has not answered yet",
+    }
+    return Answer(202, told)
+
+
+async def _status(ports: Ports, watch: Watch) -> answers.BookStatus | None:
+    """The status by which the book answers the watched command (H1)."""
+    deadline = ports.clock.now_seconds() + ANSWER_SECONDS
+    while fact := await watch.next(deadline - ports.clock.now_seconds()):
+        if fact.kind == "book_status":
+            names = ("book_id", "book_seq", "status")
+            return cast(answers.BookStatus, {name: fact.record[name] for name in names})
+    return None
+
+
 async def _gather(call: Call, watch: Watch) -> tuple[ToldFact | None, dict[int, str]]:
     """The book's status, and the orders closed by the book's sequence of their closing.
 
@@ -93,6 +145,7 @@ def _is_gapless(last_seq: int, closed: dict[int, str]) -> bool:
     return sorted(closed) == list(range(last_seq - len(closed), last_seq))
 
 
+_STATUS = {200: answers.BookStatus, 202: answers.Accepted}
 ENDPOINTS = (
     Endpoint(
         "POST",
@@ -104,5 +157,27 @@ ENDPOINTS = (
         body=MatchBook,
         check=check_book,
         role="platform_admin",
+    ),
+    Endpoint(
+        "POST",
+        f"{PREFIX}/market/books/{{book_id}}/halt",
+        halt_book,
+        "Halt a book",
+        "admin",
+        _STATUS,
+        role="platform_admin",
+        refusals=(404,),
+        urgency="now",
+    ),
+    Endpoint(
+        "POST",
+        f"{PREFIX}/market/books/{{book_id}}/resume",
+        resume_book,
+        "Resume a halted book",
+        "admin",
+        _STATUS,
+        role="platform_admin",
+        refusals=(404,),
+        urgency="now",
     ),
 )

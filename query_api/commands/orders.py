@@ -10,14 +10,14 @@ from query_api import answers, json_body, problems, times
 from query_api.answers import told_order
 from query_api.bodies import AmendOrder, PlaceOrder
 from query_api.endpoint import PREFIX, Answer, Call, Endpoint
-from query_api.ports import Unavailable, Watch
+from query_api.ports import Principal, Unavailable, Watch
 from query_api.problems import FieldError, Problem
 from query_api.queries.orders import find_own_order, wanted_order_id
 from query_api.waiting_room import Full
 from schemas import views
 from schemas.names import ACCOUNTS_COMMANDS
 from schemas.views import Order
-from udfs import ids
+from udfs import ids, money
 
 GTD_MS = 24 * 3600 * 1000
 """How long a GTD order without expires_at rests (market-rules.md O3)."""
@@ -57,16 +57,19 @@ async def place_order(call: Call) -> Answer:
     key = client_key(call)
     order_id = ids.order_id(call.principal.account_id, key or str(uuid4()))
     order = stamped(body, order_id, now_ms)
+    require_affordable(call.principal, order)
     seconds = wait_seconds(call.headers)
     if seconds is not None:
         return await _place_and_wait(call, order, now_ms, seconds)
-    is_repeat = await _append_order(call, order, str(uuid4()), now_ms)
-    return await _tell_again(call, order_id, now_ms) if is_repeat else _placed(order_id, now_ms)
+    held = await _append_order(call, order, str(uuid4()), now_ms)
+    return _placed(order_id, now_ms) if held is None else await _tell_again(call, order_id, now_ms)
 
 
 async def amend_order(call: Call) -> Answer:
     """Change quantity or price of an open order (C2)."""
     body: AmendOrder = call.body
+    if call.principal.max_order_cost_micros is not None:
+        await _require_affordable_amend(call, body)
     amend = {"quantity": body.quantity or 0, "price_micros": body.price or 0}
     return await _change(call, "amend_order", amend)
 
@@ -80,6 +83,25 @@ def require_seller(call: Call) -> None:
     """Refuse an ask by a key without the role provider."""
     if call.body.type == "ask" and "provider" not in call.principal.roles:
         raise problems.forbidden("an ask needs the role provider, which this key has not")
+
+
+def require_affordable(principal: Principal, order: Mapping[str, Any]) -> None:
+    """Refuse a bid that costs more at its limit than those of this key may.
+
+    Raises:
+        Problem: 403 `LIMIT_KEY`.
+    """
+    most = principal.max_order_cost_micros
+    if most is None or order["side"] != "bid":
+        return
+    terms = (order["price_micros"], order["quantity"], order["duration_seconds"])
+    cost = money.cost_micros(*terms)
+    if cost > most:
+        raise problems.forbidden(
+            f"a bid of this key costs at most {money.limit_usd(most)} USD at its limit, this one "
+            f"{money.trade_usd(cost)} USD",
+            "LIMIT_KEY",
+        )
 
 
 def client_key(call: Call) -> str | None:
@@ -143,6 +165,16 @@ async def check_order(call: Call, wrong: frozenset[str]) -> list[FieldError]:
     return found
 
 
+async def _require_affordable_amend(call: Call, body: AmendOrder) -> None:
+    """The same for an order as it would be; one that no view knows is the market's to refuse."""
+    order = await find_own_order(call, wanted_order_id(call))
+    if order is not None and order["side"]:
+        quantity = body.quantity or order["quantity"]
+        price_micros = body.price or order["price_micros"]
+        amended = {**order, "quantity": quantity, "price_micros": price_micros}
+        require_affordable(call.principal, amended)
+
+
 def _expires_at_ms(time_in_force: str, given_ms: int | None, now_ms: int) -> int:
     if time_in_force in _AT_ONCE:
         return 0
@@ -155,7 +187,7 @@ async def _place_and_wait(
     command_id = str(uuid4())
     applied = {"Preference-Applied": f"wait={seconds:.0f}"}
     async with call.ports.facts.watch(command_id) as watch:
-        is_repeat = await _append_order(call, order, command_id, now_ms)
+        is_repeat = bool(await _append_order(call, order, command_id, now_ms))
         decided = await _decision(call, order, watch, seconds, is_repeat)
     if decided is not None:
         return Answer(200, told_order(decided), applied)
@@ -204,12 +236,18 @@ def _refuse_if_reused(watch: Watch) -> None:
         raise problems.conflict("ORDER_KEY_REUSED", fact.record["detail"])
 
 
-async def _append_order(call: Call, order: Mapping[str, Any], command_id: str, now_ms: int) -> bool:
-    """Append it, show it as pending, and say whether its key had placed it before.
+async def _append_order(
+    call: Call, order: Mapping[str, Any], command_id: str, now_ms: int
+) -> str | None:
+    """Append it, show it as pending, and tell the digest that its row had before.
 
-    The row that the order has in Redis tells that, after the append, so that no order waits for it;
-    the account knows for certain, and makes no second order of a key (O2). Without Redis the order
-    is in the log all the same.
+    So its key had placed it before. The row in Redis is asked after the append, so that no order
+    waits for it; the account knows for certain, and makes no second order of a key (O2). Without
+    Redis the order is in the log all the same.
+
+    Returns:
+        None without a row; the empty string for a row of facts alone: who placed it got no answer,
+        or the machines were faster than this.
 
     Raises:
         Problem: 409 `ORDER_KEY_REUSED`, the key's order has another body.
@@ -223,18 +261,18 @@ async def _append_order(call: Call, order: Mapping[str, Any], command_id: str, n
     call.ports.on_order(order["side"])
     held = await _show_pending(call, order, now_ms)
     if not held:
-        return False
+        return held
     room.repeated(command_id)
     if held != order["digest"]:
         raise problems.conflict(
             "ORDER_KEY_REUSED",
             f"the key of order {order['order_id']} was used with another body before (O2)",
         )
-    return True
+    return held
 
 
 async def _show_pending(call: Call, order: Mapping[str, Any], now_ms: int) -> str | None:
-    """Write the order's row in Redis if there is none; else the digest that it tells, if any."""
+    """Write the order's row in Redis if there is none; else the digest that it tells."""
     row = views.pending_row(call.principal.account_id, order, now_ms)
     with suppress(Unavailable):
         return await call.ports.live.place(order["order_id"], views.forgotten_before(now_ms), row)
@@ -327,12 +365,13 @@ async def _outcome(call: Call, watch: Watch, order_id: str) -> tuple[str | None,
     """The code of the refusal and its words; an empty code for done, None for not known yet.
 
     The command may also have closed what had expired, this order too (M1): that is not its outcome.
+    Nor are its trades, which other accounts are told of as well, perhaps before this one's amend.
     """
     clock = call.ports.clock
     deadline = clock.now_seconds() + ANSWER_SECONDS
     while fact := await watch.next(deadline - clock.now_seconds()):
         record = fact.record
-        if record["order_id"] != order_id:
+        if record.get("order_id") != order_id:
             continue
         if fact.kind == "order_rejected":
             return record["code"], record["detail"]

@@ -43,7 +43,7 @@ async def create_cluster(call: Call) -> Answer:
         "provider_id": provider["id"],
         "name": body.name,
         "region": body.region,
-        "specs": dict(call.sent.get("specs", {})),
+        "specs": body.specs,
         "created_at_ms": call.ports.clock.now_ms(),
     }
     await call.ports.registrations.add_cluster(cluster)

@@ -25,6 +25,7 @@ async def show_me(call: Call) -> Answer:
             "node_id": principal.node_id,
             "roles": sorted(principal.roles),
             "scopes": sorted(principal.scopes),
+            "max_order_cost": answers.limit_usd(principal.max_order_cost_micros),
             "expires_at": times.told_if_set(principal.expires_at_ms),
         },
     )

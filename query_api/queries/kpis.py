@@ -26,16 +26,20 @@ ADMIN = "platform_admin"
 
 
 async def show_dashboard(call: Call) -> Answer:
-    """The seven key figures of the market, each with its value 24 hours before.
+    """The key figures of the market, each with its value 24 hours before.
 
     The trading volume is of the 60 minutes up to now. The other figures of trade are of 24 hours of
     the clock, the running one included; before that, of the 24 that ended with the hour which now
     was 24 hours ago. Utilisation is as of now; before that, as of the end of that hour. The average
-    spot price is over the GPU types' spot prices as told last, each weighted by its GPUs.
+    spot price is over the GPU types' spot prices as told last, each weighted by its GPUs. What the
+    platform earns is for administrators alone.
     """
     now_ms, fee_basis_points = call.ports.clock.now_ms(), call.ports.fee_basis_points
     now, before = await call.ports.kpis.standings(now_ms)
-    return Answer(200, told_dashboard(now_ms, now, before, fee_basis_points))
+    told = told_dashboard(now_ms, now, before, fee_basis_points)
+    if not call.principal.is_admin:
+        del told["kpis"]["platform_revenue"]
+    return Answer(200, told)
 
 
 async def list_utilization(call: Call) -> Answer:
@@ -97,9 +101,8 @@ ENDPOINTS = (
         f"{PREFIX}/kpi/dashboard",
         show_dashboard,
         "Show the market's key figures",
-        "admin",
+        "market:read",
         {200: answers.Dashboard},
-        role=ADMIN,
         table=lambda told: [{"kpi": name, **figure} for name, figure in told["kpis"].items()],
     ),
     Endpoint(

@@ -5,7 +5,7 @@ from uuid import uuid4
 from query_api import answers, cursors
 from query_api.bodies import DepthQuery, Page, PlaceOrder
 from query_api.commands.market import require_book
-from query_api.commands.orders import check_order, require_seller, stamped
+from query_api.commands.orders import check_order, require_affordable, require_seller, stamped
 from query_api.endpoint import PREFIX, Answer, Call, Endpoint
 from query_api.problems import FieldError, invalid
 from udfs import money
@@ -73,9 +73,11 @@ async def preview_order(call: Call) -> Answer:
     body: PlaceOrder = call.body
     require_seller(call)
     order = stamped(body, str(uuid4()), call.ports.clock.now_ms())
+    require_affordable(call.principal, order)
     plan = await call.ports.market_data.preview(order["book_id"], call.principal.account_id, order)
     value, filled = plan["value_micros"], plan["filled"]
     cost = money.cost_micros(value, 1, order["duration_seconds"])
+    at_limit = (order["price_micros"], order["quantity"], order["duration_seconds"])
     told: answers.Preview = {
         "fills": [
             {"price": money.trade_usd(fill["price_micros"]), "quantity": fill["quantity"]}
@@ -87,6 +89,7 @@ async def preview_order(call: Call) -> Answer:
         "cost": money.trade_usd(cost),
         "fee": money.trade_usd(money.fee_micros(cost, call.ports.fee_basis_points)),
         "fee_basis_points": call.ports.fee_basis_points,
+        "limit_cost": money.trade_usd(money.cost_micros(*at_limit)),
         "refused": plan["refused"],
         "book_seq": plan["book_seq"],
     }
@@ -103,6 +106,19 @@ async def require_region(call: Call, region: str | None) -> None:
     if region is not None and region not in known:
         rule = f"one of the catalogue: {', '.join(known)}"
         raise invalid([FieldError("/region", region, rule)])
+
+
+async def require_gpu_types(call: Call, gpu_type: str | None) -> list[str]:
+    """The one that is wanted, or all of the catalogue.
+
+    Raises:
+        Problem: 422, the catalogue has it not.
+    """
+    known = (await call.ports.catalogue.get()).gpu_types
+    if gpu_type is not None and gpu_type not in known:
+        rule = f"one of the catalogue: {', '.join(known)}"
+        raise invalid([FieldError("/gpu_type", gpu_type, rule)])
+    return [gpu_type] if gpu_type else list(known)
 
 
 ENDPOINTS = (

@@ -18,7 +18,7 @@ ACTIVE = ("pending", "partial")
 
 async def show_order(call: Call) -> Answer:
     """One order of the caller's account."""
-    return Answer(200, told_order(await _own_order(call)))
+    return Answer(200, told_order(await own_order(call)))
 
 
 async def list_orders(call: Call) -> Answer:
@@ -40,7 +40,7 @@ async def list_orders(call: Call) -> Answer:
 async def list_trades(call: Call) -> Answer:
     """Trades of one order, oldest first, and none less than the order is told to have."""
     query: Page = call.query
-    order = await _own_order(call)
+    order = await own_order(call)
     await _await_trades(call.ports, order)
     after = cursors.read(query.cursor, int) or 0
     trades = await call.ports.history.trades_of(order, after, query.limit)
@@ -50,6 +50,19 @@ async def list_trades(call: Call) -> Answer:
         "next_cursor": cursors.write(trades[-1]["book_seq"]) if more else None,
     }
     return Answer(200, told)
+
+
+async def own_order(call: Call) -> Order:
+    """The order in the path, if it is of the caller's account.
+
+    Raises:
+        Problem: 404.
+    """
+    order_id = wanted_order_id(call)
+    order = await find_own_order(call, order_id)
+    if order is None:
+        raise problems.not_found("order", order_id)
+    return order
 
 
 async def find_own_order(call: Call, order_id: str) -> Order | None:
@@ -101,14 +114,6 @@ def read_id(name: str, what: str) -> str:
         return str(UUID(name))
     except ValueError:
         raise problems.not_found(what, name) from None
-
-
-async def _own_order(call: Call) -> Order:
-    order_id = wanted_order_id(call)
-    order = await find_own_order(call, order_id)
-    if order is None:
-        raise problems.not_found("order", order_id)
-    return order
 
 
 async def _row(ports: Ports, order_id: str) -> dict[str, str]:

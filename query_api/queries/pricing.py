@@ -9,7 +9,7 @@ from query_api.commands.orders import stamped
 from query_api.endpoint import PREFIX, Answer, Call, Endpoint
 from query_api.ports import Ports, PriceFilter, Row, Unavailable
 from query_api.problems import FieldError
-from query_api.queries.market import require_region
+from query_api.queries.market import require_gpu_types, require_region
 from udfs import money
 
 DAY_MS = 24 * 3600 * 1000
@@ -21,7 +21,7 @@ MOST_LEVELS = 1_000
 async def show_spot_prices(call: Call) -> Answer:
     """The newest prices of a GPU type, or of each that has one."""
     query: PriceQuery = call.query
-    gpu_types = await _gpu_types(call, query.gpu_type)
+    gpu_types = await require_gpu_types(call, query.gpu_type)
     await require_region(call, query.region)
     found = await _newest(call.ports, gpu_types, query.region or "")
     found.sort(key=lambda update: (update["gpu_type"], update["product"]))
@@ -35,7 +35,7 @@ async def show_spot_prices(call: Call) -> Answer:
 async def list_windows(call: Call) -> Answer:
     """Windows of an index that are over, newest first."""
     query: PricePage = call.query
-    await _gpu_types(call, query.gpu_type)
+    await require_gpu_types(call, query.gpu_type)
     await require_region(call, query.region)
     to_ms = call.ports.clock.now_ms() + 1 if query.to is None else query.to
     from_ms = max(to_ms - DAY_MS, 0) if query.from_ is None else query.from_
@@ -145,19 +145,6 @@ async def _plan(call: Call, limit_micros: int) -> Row:
 
 def _book_id(body: CalculatePrice) -> str:
     return f"{body.gpu_type}.{body.product}"
-
-
-async def _gpu_types(call: Call, gpu_type: str | None) -> list[str]:
-    """The one that is wanted, or all of the catalogue.
-
-    Raises:
-        Problem: 422, the catalogue has it not.
-    """
-    known = (await call.ports.catalogue.get()).gpu_types
-    if gpu_type is not None and gpu_type not in known:
-        rule = f"one of the catalogue: {', '.join(known)}"
-        raise problems.invalid([FieldError("/gpu_type", gpu_type, rule)])
-    return [gpu_type] if gpu_type else list(known)
 
 
 async def _newest(ports: Ports, gpu_types: list[str], region: str) -> list[Row]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from query_api import answers, cursors, problems
 from query_api.answers import told_cluster, told_provider
-from query_api.bodies import Page
+from query_api.bodies import Page, ProviderPage
 from query_api.endpoint import PREFIX, Answer, Call, Endpoint
 from query_api.ports import Ports, Row, Slice, Unavailable
 from query_api.queries.orders import read_id, wanted_id
@@ -18,6 +18,19 @@ async def show_provider(call: Call) -> Answer:
 async def show_own_provider(call: Call) -> Answer:
     """The provider of the caller's account."""
     return Answer(200, told_provider(await own_provider(call)))
+
+
+async def list_providers(call: Call) -> Answer:
+    """Providers, of one status if it is named, newest first."""
+    query: ProviderPage = call.query
+    page = slice_of(query)
+    rows, total = await call.ports.registrations.providers(query.status, page)
+    told: answers.Providers = {
+        "items": [told_provider(row) for row in rows],
+        "total": total,
+        "next_cursor": cursor_after(rows, page),
+    }
+    return Answer(200, told)
 
 
 async def list_own_clusters(call: Call) -> Answer:
@@ -108,6 +121,16 @@ async def _from_history(ports: Ports, node_ids: Sequence[str]) -> dict[str, Row 
 
 
 ENDPOINTS = (
+    Endpoint(
+        "GET",
+        f"{PREFIX}/providers",
+        list_providers,
+        "List providers, newest first",
+        "admin",
+        {200: answers.Providers},
+        query=ProviderPage,
+        role="platform_admin",
+    ),
     Endpoint(
         "GET",
         f"{PREFIX}/providers/me",

@@ -134,7 +134,8 @@ async def add_node(seller: Caller, provider_id: str, gpus: int = 8, gpu_type: st
 @pytest.fixture
 def world() -> World:
     ports, market, registry = memory_ports()
-    return World(create_app(ports), market, registry, market.clock, ports)
+    app = create_app(ports, origins=("http://page.test",))
+    return World(app, market, registry, market.clock, ports)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """One behaviour, whatever is behind the ports: the same tests in memory and on the real servers."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -127,6 +128,31 @@ async def test_from_an_ask_to_a_trade_to_a_cancel(somewhere):
     await eventually(allocated, ["allocated"] * 4 + ["available"] * 4)
 
 
+async def test_providers_are_listed_newest_first(somewhere):
+    admin = await somewhere.caller("admin")
+    ids = [await registered(await somewhere.caller("provider")) for _ in range(2)]
+    await admin("PATCH", f"/providers/{ids[0]}", {"status": "verified"})
+    page = (await admin("GET", "/providers", status="pending_kyc", limit="1")).body
+    assert [each["id"] for each in page["items"]] == ids[1:]
+    verified = (await admin("GET", "/providers", status="verified", limit="1")).body
+    assert [each["id"] for each in verified["items"]] == ids[:1]
+    every = (await admin("GET", "/providers", limit="1")).body
+    rest = (await admin("GET", "/providers", limit="1", cursor=every["next_cursor"])).body
+    assert [each["items"][0]["id"] for each in (every, rest)] == ids[::-1]
+    assert every["total"] == rest["total"] >= 2
+
+
+async def test_details_of_a_cluster_are_told_back_as_they_were_sent(somewhere):
+    seller = await somewhere.seller(1, "G3")
+    provider_id = (await seller("GET", "/providers/me")).body["id"]
+    specs = b'{"tb": 1.5, "gbit": 4e2, "n": [-1, 9007199254740993], "\\\\u0000": "\xc3\xa9"}'
+    body = b'{"name": "a", "region": "us-west-2", "specs": %s}' % specs
+    assert (await seller("POST", f"/providers/{provider_id}/clusters", body)).status == 201
+    newest = (await seller("GET", "/providers/me/clusters")).body["items"][0]
+    assert newest["specs"] == json.loads(specs)
+    assert isinstance(newest["specs"]["tb"], float)
+
+
 async def test_an_account_refuses_what_it_does_not_have(somewhere):
     seller = await somewhere.seller(2, "G3")
     ask = {**ASK, "gpu_type": "G3", "quantity": 3}
@@ -164,6 +190,21 @@ async def test_a_tick_tells_what_it_closed(somewhere):
     assert again.body["book_seq"] == reply.body["book_seq"] + 1
 
 
+async def test_a_halted_book_refuses_until_it_is_resumed(somewhere):
+    admin, buyer = await somewhere.caller("admin"), await somewhere.caller("consumer")
+    book = "/market/books/V100-32GB.reserved"
+    bid = {**BID, "gpu_type": "V100-32GB", "product": "reserved", "price": 1}
+    halted = await admin("POST", f"{book}/halt")
+    assert (halted.status, halted.body["status"]) == (200, "halted")
+    refused = await buyer("POST", "/orders", bid, headers=WAIT)
+    assert (refused.body["status"], refused.body["code"]) == ("rejected", "BOOK_HALTED")
+    resumed = await admin("POST", f"{book}/resume")
+    assert (resumed.status, resumed.body["status"]) == (200, "open")
+    placed = await buyer("POST", "/orders", bid, headers=WAIT)
+    assert placed.body["status"] == "pending"
+    await buyer("DELETE", f"/orders/{placed.body['id']}")
+
+
 async def test_books_tell_their_depth_and_what_an_order_would_do(somewhere):
     buyer = await somewhere.caller("consumer")
     bid = {**BID, "gpu_type": "V100-16GB", "price": "0.5", "quantity": 2}
@@ -180,6 +221,50 @@ async def test_books_tell_their_depth_and_what_an_order_would_do(somewhere):
     books = (await buyer("GET", "/market/books", limit=1000)).body["items"]
     assert "V100-16GB.ondemand" in [book["id"] for book in books]
     await buyer("DELETE", f"/orders/{placed.body['id']}")
+
+
+async def test_a_resting_order_is_explained_by_its_book(somewhere):
+    seller, buyer = await somewhere.seller(2, "A100-40GB"), await somewhere.caller("consumer")
+    ask = {**ASK, "gpu_type": "A100-40GB", "quantity": 2, "price": "1.5"}
+    assert (await seller("POST", "/orders", ask, headers=WAIT)).body["status"] == "pending"
+    bid = {**BID, "gpu_type": "A100-40GB", "price": "1.4"}
+    placed = await buyer("POST", "/orders", bid, headers=WAIT)
+    path = f"/orders/{placed.body['id']}"
+
+    async def nearest():
+        told = (await buyer("GET", f"{path}/explain")).body
+        return told["rests"], told["nearest"] and told["nearest"]["price"]
+
+    change = {"terms": {"price": "1.5000"}, "by": "amend", "filled": 2}
+    await eventually(nearest, (True, change))
+    assert (await buyer("PATCH", path, change["terms"])).status == 200
+
+    async def rest():
+        told = (await buyer("GET", f"{path}/explain")).body
+        return told["status"], told["rests"], told["remaining"]
+
+    await eventually(rest, ("partial", True, 2))
+    assert (await buyer("DELETE", path)).status == 200
+    await eventually(rest, ("cancelled", False, 0))
+
+
+async def test_a_cluster_on_the_market_tells_its_gpus(somewhere):
+    seller = await somewhere.seller(3, "A100-80GB-PCIE")
+    ask = {**ASK, "gpu_type": "A100-80GB-PCIE", "quantity": 2}
+    placed = await seller("POST", "/orders", ask, headers=WAIT)
+    (own,) = (await seller("GET", "/providers/me/clusters")).body["items"]
+    counts = {"total": 3, "listed": 2, "available": 1, "allocated": 0}
+
+    async def told():
+        page = await seller("GET", "/market/clusters", gpu_type="A100-80GB-PCIE", limit=1)
+        return page.body["items"]
+
+    gpus = [{"gpu_type": "A100-80GB-PCIE", **counts}]
+    cluster = {"id": own["id"], "name": own["name"], "region": own["region"], "gpus": gpus}
+    await eventually(told, [cluster])
+    elsewhere = await seller("GET", "/market/clusters", region="eu-central-1", gpu_type="G3")
+    assert own["id"] not in [each["id"] for each in elsewhere.body["items"]]
+    assert (await seller("DELETE", f"/orders/{placed.body['id']}")).status == 200
 
 
 async def test_maintenance_takes_gpus_out_and_back(somewhere):
@@ -231,6 +316,11 @@ async def test_accounts_keys_and_providers_are_kept(ports):
     principal = await ports.keys.principal(made.key_hash)
     assert (principal.key_id, principal.expires_at_ms) == (row["id"], now_ms + 60_000)
     assert await ports.keys.principal(auth.hash_of("another")) is None
+    assert principal.max_order_cost_micros is None
+    bound, bound_row = new_key(account["id"], "k", [], [], now_ms, max_order_cost_micros=10**15)
+    await ports.keys.add_key(bound_row)
+    assert (await ports.keys.principal(bound.key_hash)).max_order_cost_micros == 10**15
+    assert await ports.keys.revoke_key(bound_row["id"], account["id"])
     _, expired = new_key(account["id"], "k", [], [], now_ms, now_ms - 1)
     await ports.keys.add_key(expired)
     assert await ports.keys.principal(expired["key_hash"]) is None
@@ -241,6 +331,9 @@ async def test_accounts_keys_and_providers_are_kept(ports):
     assert not await ports.keys.revoke_key(row["id"], str(uuid4()))
     assert await ports.keys.revoke_key(row["id"], account["id"])
     assert not await ports.keys.revoke_key(row["id"], None)
+    revoked = await ports.keys.revoked(60.0)
+    assert row["id"] in revoked
+    assert expired["id"] not in revoked
     assert await ports.keys.principal(made.key_hash) is None
 
 
@@ -262,6 +355,9 @@ async def test_a_pending_row_is_written_once_and_forgotten_after_a_day(ports):
     told = views.read_order(await ports.live.order_row(order_id))
     assert (told["quantity"], told["created_at_ms"], told["post_only"]) == (4, now_ms, True)
     assert await ports.live.digest(order_id, before) == "d1"
+    facts_made = {"order_id": str(uuid4())}
+    assert await ports.live.place(facts_made["order_id"], before, facts_made) is None
+    assert await ports.live.place(facts_made["order_id"], before, facts_made) == ""
     assert await ports.live.order_rows([str(uuid4()), order_id]) == [
         {}, await ports.live.order_row(order_id),
     ]  # fmt: skip

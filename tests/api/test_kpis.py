@@ -138,7 +138,21 @@ async def test_what_is_asked_for_ends_where_it_says(world, buyer):
     assert [len(each.body["breakdown"]) for each in found] == [1, 0, 0]
 
 
-@pytest.mark.parametrize("path", ["/kpi/dashboard", "/kpi/utilization", "/kpi/revenue"])
+async def test_everybody_reads_the_markets_figures_but_not_what_the_platform_earns(
+    admin, seller, buyer
+):
+    seven = (await admin("GET", "/kpi/dashboard")).body["kpis"]
+    for caller in (seller, buyer):
+        told = await caller("GET", "/kpi/dashboard")
+        assert told.status == 200
+        assert seven.keys() - told.body["kpis"].keys() == {"platform_revenue"}
+        assert (
+            "platform_revenue"
+            not in (await caller("GET", "/kpi/dashboard", headers=CSV)).body.decode()
+        )
+
+
+@pytest.mark.parametrize("path", ["/kpi/utilization", "/kpi/revenue"])
 async def test_only_an_administrator_reads_the_platforms_figures(world, seller, buyer, path):
     for caller in (seller, buyer):
         reply = await caller("GET", path)

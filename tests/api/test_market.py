@@ -3,7 +3,7 @@
 import pytest
 
 from query_api.app import ENDPOINTS
-from tests.api.conftest import ASK, BID
+from tests.api.conftest import ASK, BID, add_cluster, add_node, registered
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
@@ -48,6 +48,32 @@ async def test_a_book_of_the_catalogue_without_orders_is_empty(buyer):
         for what in ("depth", "trades"):
             reply = await buyer("GET", f"/market/books/{book_id}/{what}")
             assert (reply.status, reply.body["code"]) == (404, "NOT_FOUND")
+
+
+async def test_clusters_on_the_market(world, buyer, seller):
+    await world.caller("provider")
+    unverified = await world.caller("provider")
+    await add_node(unverified, await registered(unverified), 8, "H100")
+    a10s = await world.seller(4, "A10")
+    provider_id = (await a10s("GET", "/providers/me")).body["id"]
+    await add_node(a10s, provider_id, 2, "H100")
+    await add_cluster(a10s, provider_id)
+    await seller("POST", "/orders", {**ASK, "quantity": 5})
+    await buyer("POST", "/orders", {**BID, "quantity": 1})
+    listed = (await buyer("GET", "/market/clusters")).body
+    types = [[gpus["gpu_type"] for gpus in each["gpus"]] for each in listed["items"]]
+    assert (types, listed["total"]) == ([["H100"], ["A10"], ["H100"]], 3)
+    first = listed["items"][2]
+    assert first.keys() == {"id", "name", "region", "gpus"}
+    counts = {"total": 8, "listed": 4, "available": 3, "allocated": 1}
+    assert first["gpus"] == [{"gpu_type": "H100", **counts}]
+    page = (await buyer("GET", "/market/clusters", gpu_type="H100", limit=1)).body
+    rest = await buyer("GET", "/market/clusters", gpu_type="H100", cursor=page["next_cursor"])
+    assert [each["id"] for each in rest.body["items"]] == [first["id"]]
+    elsewhere = await buyer("GET", "/market/clusters", region="us-east-1")
+    assert elsewhere.body["items"] == []
+    for name in ("gpu_type", "region"):
+        assert set((await buyer("GET", "/market/clusters", **{name: "x"})).wrong) == {f"/{name}"}
 
 
 async def test_books_and_the_public_tape(buyer, seller):

@@ -102,6 +102,18 @@ async def test_o2_a_repeat_tells_the_status_of_now(buyer):
     assert (waited.status, waited.body["status"]) == (200, "cancelled")
 
 
+async def test_o4_who_got_no_answer_and_tries_again_is_told_the_status_of_now(world, buyer):
+    """The first request died behind the log, so no row with a digest was written: facts made it."""
+    placed = await buyer("POST", "/orders", BID, headers=KEY)
+    await buyer("DELETE", f"/orders/{placed.body['order_id']}")
+    row = world.market.rows[placed.body["order_id"]]
+    for name in ("digest", "created_at_ms"):
+        del row[name]
+    again = await buyer("POST", "/orders", BID, headers=KEY)
+    assert (again.status, again.body["status"]) == (202, "cancelled")
+    assert again.body["order_id"] == placed.body["order_id"]
+
+
 async def test_o2_the_same_key_with_another_body_is_refused_at_once(buyer):
     placed = await buyer("POST", "/orders", BID, headers=KEY)
     reply = await buyer("POST", "/orders", {**BID, "quantity": 5}, headers=KEY)
@@ -398,6 +410,7 @@ async def test_preview_tells_what_would_trade_and_touches_no_log(world, buyer, s
         "cost": "162.000000",
         "fee": "0.000000",
         "fee_basis_points": 0,
+        "limit_cost": "240.000000",
         "refused": None,
         "book_seq": 1,
     }
@@ -425,6 +438,63 @@ async def test_match_is_for_administrators_and_known_books(world, buyer, admin):
     world.market.held_back = True
     late = await admin("POST", "/orders/match", {"book_id": "H100.ondemand"})
     assert late.status == 202
+
+
+async def test_h1_a_halted_book_takes_no_orders_until_it_is_resumed(buyer, admin):
+    book = "/market/books/H100.ondemand"
+    placed = (await buyer("POST", "/orders", BID, headers=WAIT)).body["id"]
+    halted = await admin("POST", f"{book}/halt")
+    assert halted.status == 200
+    assert halted.body == {"book_id": "H100.ondemand", "book_seq": 2, "status": "halted"}
+    again = await admin("POST", f"{book}/halt")
+    assert (again.body["status"], again.body["book_seq"]) == ("halted", 3)
+    refused = await buyer("POST", "/orders", BID, headers=WAIT)
+    assert (refused.body["status"], refused.body["code"]) == ("rejected", "BOOK_HALTED")
+    amended = await buyer("PATCH", f"/orders/{placed}", {"quantity": 5})
+    assert (amended.status, amended.body["code"]) == (409, "BOOK_HALTED")
+    (shown,) = (await buyer("GET", "/market/books")).body["items"]
+    assert shown["status"] == "halted"
+    assert (await buyer("DELETE", f"/orders/{placed}")).status == 200
+    resumed = await admin("POST", f"{book}/resume")
+    assert (resumed.status, resumed.body["status"]) == (200, "open")
+    assert (await buyer("POST", "/orders", BID, headers=WAIT)).body["status"] == "pending"
+
+
+@pytest.mark.parametrize("word", ["halt", "resume"])
+async def test_halts_are_for_administrators_and_known_books(world, buyer, admin, word):
+    path = f"/market/books/H100.ondemand/{word}"
+    assert (await buyer("POST", path)).status == 403
+    for book_id in ("H100", "Z80.ondemand", "H100.maybe"):
+        reply = await admin("POST", f"/market/books/{book_id}/{word}")
+        assert (reply.status, reply.body["code"]) == (404, "NOT_FOUND")
+    world.market.held_back = True
+    late = await admin("POST", path)
+    assert (late.status, late.body["status"]) == (202, "pending")
+    world.market.held_back = False
+    world.market.away.add("kafka")
+    unknown = await admin("POST", path)
+    assert (unknown.status, unknown.body["code"]) == (503, "OUTCOME_UNKNOWN")
+
+
+async def test_an_amend_that_trades_is_done_though_its_trade_is_told_first(
+    world, buyer, seller, monkeypatch
+):
+    await seller("POST", "/orders", ASK)
+    placed = (await buyer("POST", "/orders", {**BID, "price": 1}, headers=WAIT)).body["id"]
+    tell, amended = world.market.watches.tell, []
+
+    def trades_first(kind, record):
+        if kind == "order_amended":
+            amended.append(record)
+            return
+        tell(kind, record)
+        if kind == "order_matched":
+            tell("order_amended", amended[0])
+
+    monkeypatch.setattr(world.market.watches, "tell", trades_first)
+    reply = await buyer("PATCH", f"/orders/{placed}", {"price": 2})
+    assert (reply.status, reply.body) == (200, {"success": True})
+    assert amended
 
 
 async def test_a_revoked_key_stops_within_a_second(world, buyer):

@@ -249,6 +249,21 @@ async def test_who_finds_the_room_full_is_refused_at_once(room, monkeypatch):
     assert not room.is_full()
 
 
+async def test_who_comes_lets_in_who_waits_when_nothing_is_heard_any_more():
+    """As after a broker's death: the facts that would tell of free places never come."""
+    clock = MemoryClock()
+    kept = Backlog(HandSamples(), clock.now_seconds, TARGET_SECONDS)
+    kept.window = 3
+    room = WaitingRoom(kept)
+    assert [await place(room) for _ in range(3)] == ["sent"] * 3
+    waiting = asyncio.create_task(place(room))
+    await asyncio.sleep(0)
+    assert len(room) == 1
+    clock.advance(int(LOST_SECONDS * 1000) + 1)
+    assert await place(room) == "sent"
+    assert await waiting == "sent"
+
+
 async def test_nobody_is_let_in_who_gave_up(kept, room):
     await asyncio.gather(*(place(room) for _ in range(3)))
     early, late = (asyncio.create_task(place(room)) for _ in range(2))

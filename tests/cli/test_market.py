@@ -76,6 +76,23 @@ def test_catalogue(run: Run, fake: Fake) -> None:
     assert "H100, T4" in run("market", "catalogue").out
 
 
+def test_halt_and_resume_tell_the_status(run: Run, fake: Fake) -> None:
+    for word, status in (("halt", "halted"), ("resume", "open")):
+        told = {"book_id": "H100.spot", "book_seq": 7, "status": status}
+        fake.answers["POST", f"/api/v2/market/books/H100.spot/{word}"] = told
+        assert status in run("market", word, "H100.spot").out
+        assert run("market", word, "H100.spot", "--json").json == told
+        assert fake.last.headers["Authorization"] == "Bearer key-of-admin"
+
+
+def test_a_halt_that_is_not_answered_in_time_ends_with_4(run: Run, fake: Fake) -> None:
+    late = httpx.Response(202, json={"status": "pending", "detail": "in the log"})
+    fake.answers["POST", "/api/v2/market/books/H100.spot/halt"] = late
+    ended = run("market", "halt", "H100.spot")
+    assert ended.code == 4
+    assert "gpubroker market books" in ended.err
+
+
 def test_watch_looks_again_and_again(run: Run, fake: Fake) -> None:
     fake.answers["GET", "/api/v2/market/books/H100.ondemand/depth"] = DEPTH
     fake.answers["GET", "/api/v2/market/books/H100.ondemand/trades"] = TAPE

@@ -209,6 +209,14 @@ def test_show_adds_the_trades(run: Run, fake: Fake) -> None:
     assert run("order", "show", ORDER_ID, "--json").json == {**ORDER, "trades": [TRADE]}
 
 
+def test_explain_says_why_in_sentences(run: Run, fake: Fake) -> None:
+    said = ["The bid rests.", "With price 2.6000 it would fill 3 GPUs at once: amend it."]
+    told = {"order_id": ORDER_ID, "rests": True, "explanation": said}
+    fake.answers["GET", f"/api/v2/orders/{ORDER_ID}/explain"] = told
+    assert run("order", "explain", ORDER_ID).out.splitlines() == said
+    assert run("order", "explain", ORDER_ID, "--json").json == told
+
+
 def test_cancel_and_amend_are_done(run: Run, fake: Fake) -> None:
     fake.answers["DELETE", f"/api/v2/orders/{ORDER_ID}"] = {"success": True}
     fake.answers["PATCH", f"/api/v2/orders/{ORDER_ID}"] = {"success": True}

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from cli.log import Entry, tick
-from cli.recompute import Audit, Ledger, aged_before_ms, difference
+from cli.recompute import Audit, Ledger, aged_before_ms
 from schemas.names import FACT_TOPICS
 from tests.builders import ALICE, BOB, BOOK, ask, bid
+from udfs.audit.replays import difference
 from udfs.machine import Fact
 from udfs.replay import replay_book
 

@@ -71,10 +71,10 @@ CALLS: list[tuple[tuple[str, ...], str, str, Any, str]] = [
         "consumer",
     ),
     (
-        ("key", "create", "ci", "--account", "a-1"),
+        ("key", "create", "ci", "--account", "a-1", "--max-order-cost", "$500"),
         "POST",
         "/auth/api-keys",
-        {"name": "ci", "account_id": "a-1"},
+        {"name": "ci", "account_id": "a-1", "max_order_cost": "500"},
         "admin",
     ),
 ]

@@ -146,3 +146,35 @@ def test_bodies_in_a_file_are_the_records_and_a_broken_one_shifts_no_other() -> 
     assert read([]) == []
     with pytest.raises((EOFError, IndexError, ValueError)):
         read([bodies[0], bodies[1][:-1], bodies[2]])
+
+
+def test_a_field_is_told_without_what_stands_behind_it() -> None:
+    fact = _example("inventory.events")
+    data = CODEC.encoder("inventory.events")(fact)
+    tell = CODEC.field("inventory.events", "gpu_type")
+    assert tell(data) == tell(data[:-9]) == tell(data + b"x") == fact["gpu_type"]
+
+
+@pytest.mark.parametrize("topic", sorted({json.loads(f.read_text())["topic"] for f in EXAMPLES}))
+def test_every_field_is_told_as_the_decoder_tells_it(topic: str) -> None:
+    data = CODEC.encoder(topic)(_example(topic))
+    for name, value in CODEC.decoder(topic)(data).items():
+        assert CODEC.field(topic, name)(data) == value
+
+
+def test_a_field_that_another_schema_wrote_is_told_by_its_name() -> None:
+    today = contract.expanded("NodeChanged")
+    other = {**today, "fields": today["fields"][::-1]}
+    buffer = io.BytesIO()
+    fastavro.schemaless_writer(buffer, other, _example("inventory.events"))
+    both = codec.Codec(dict.fromkeys(contract.topics(), 1), {2: other}.__getitem__)
+    tell = both.field("inventory.events", "gpu_type")
+    assert tell(b"\0\0\0\0\2" + buffer.getvalue()) == _example("inventory.events")["gpu_type"]
+
+
+@pytest.mark.parametrize("data", [None, b"", b"junk", b"\x00\x00\x00\x03\xe7abc"])
+def test_a_field_of_what_cannot_be_read_is_not_told(data: bytes | None) -> None:
+    begun = CODEC.encoder("inventory.events")(_example("inventory.events"))[:20]
+    for each in (data, begun):
+        with pytest.raises(UnreadableRecord):
+            CODEC.field("inventory.events", "gpu_type")(each)

@@ -41,6 +41,10 @@ def answers(run: Run, market: Settings) -> dict[str, Any]:
     shown = [run("order", "show", order["id"], "--as", "consumer") for order in orders]
     for order in (*orders, *shown):  # Redis had the API's time of it, views have the book's
         order.pop("created_at")
+        if order["status"] == "rejected":  # facts tell nothing else of it, Redis had the API's word
+            kept = {name: order[name] for name in ("id", "status", "code", "detail")}
+            order.clear()
+            order.update(kept)
     told = {name: run("sql", sql)["data"] for name, sql in QUESTIONS.items()}
     return {**told, "listed": orders, "shown": shown, "node list": run("node", "list")}
 

@@ -68,11 +68,39 @@ def test_an_order_rests_is_amended_seen_in_the_depth_and_cancelled(
         return bid["id"] in [each["id"] for each in run("order", "list", "-s", "active")["items"]]
 
     assert eventually(listed)
+    why = eventually(lambda: _resting(run("order", "explain", bid["id"])))
+    assert why["position"]["quantity"] == 2
+    assert why["explanation"][0] == "The bid rests in L40S.ondemand with 2 GPUs open."
     run("order", "cancel", bid["id"])
     assert run("order", "show", bid["id"])["status"] == "cancelled"
     again = CliRunner().invoke(app, ["order", "cancel", bid["id"]], obj=Session(market))
     assert again.exit_code == 1
     assert "ORDER_NOT_OPEN" in again.stderr
+
+
+def test_a_halted_book_refuses_an_order_until_it_is_resumed(run: Run, market: Settings) -> None:
+    bid = [
+        "order",
+        "place",
+        "bid",
+        "A10",
+        "--product",
+        "reserved",
+        "-n",
+        "1",
+        "-p",
+        "1",
+        "-d",
+        "1h",
+    ]
+    assert run("market", "halt", "A10.reserved")["status"] == "halted"
+    refused = CliRunner().invoke(app, bid, obj=Session(market))
+    assert refused.exit_code == 1
+    assert "BOOK_HALTED" in refused.stderr
+    assert run("market", "resume", "A10.reserved")["status"] == "open"
+    placed = run(*bid)
+    assert placed["status"] == "pending"
+    run("order", "cancel", placed["id"])
 
 
 def test_a_book_recomputed_from_its_log_is_the_running_book(run: Run) -> None:
@@ -96,3 +124,7 @@ def test_a_preview_leaves_the_book_as_it_is(run: Run, listed_ask: dict[str, Any]
 
 def _filling(plan: dict[str, Any]) -> dict[str, Any] | None:
     return plan if plan["filled"] else None
+
+
+def _resting(told: dict[str, Any]) -> dict[str, Any] | None:
+    return told if told["rests"] else None

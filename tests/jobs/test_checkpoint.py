@@ -1,5 +1,6 @@
 """What is read of a checkpoint before a job starts from it, on a savepoint of a running job."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -55,17 +56,27 @@ def copies(savepoint: Path, folder: Path, *names: str) -> list[Path]:
     return [Path(shutil.copytree(savepoint, folder / name)) for name in names]
 
 
+def flip_a_bit(file: Path, kept: Path) -> None:
+    """Keep the file's digest, as the supervisor does, then change one bit in its middle."""
+    content = bytearray(file.read_bytes())
+    kept.mkdir(parents=True)
+    (kept / f"{file.name}.sha256").write_text(hashlib.sha256(content).hexdigest())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
 def test_a_whole_one_tells_its_offsets_and_a_torn_one_what_is_wrong(
     market: Settings, tmp_path: Path
 ) -> None:
     savepoint = take_savepoint(market, tmp_path / "savepoints")
-    cut, short, gone = copies(savepoint, tmp_path, "cut", "short", "gone")
+    cut, short, gone, flipped = copies(savepoint, tmp_path, "cut", "short", "gone", "flipped")
     (cut / METADATA).write_bytes((cut / METADATA).read_bytes()[:-1])
     (file,) = [each.name for each in savepoint.iterdir() if each.name != METADATA]
     (short / file).write_bytes((short / file).read_bytes()[:-1])
     (gone / file).unlink()
+    flip_a_bit(flipped / METADATA, kept=tmp_path.with_name(f"{tmp_path.name}.sums") / "flipped")
 
-    folders = [str(each) for each in (savepoint, cut, short, gone)]
+    folders = [str(each) for each in (savepoint, cut, short, gone, flipped)]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *folders],
         env={**python_environment(market), **client_environment(market)},
@@ -86,4 +97,5 @@ def test_a_whole_one_tells_its_offsets_and_a_torn_one_what_is_wrong(
         f"{cut}: java.io.EOFException",
         f"{short / file}, of {size_bytes} bytes, has {size_bytes - 1} bytes",
         f"{gone / file}, of {size_bytes} bytes, is gone",
+        f"{flipped / METADATA} is not what was written",
     ]

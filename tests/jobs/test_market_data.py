@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from jobs.follower import Follower
 from jobs.market_data import application
 from schemas.names import BOOKS_COMMANDS
-from tests.builders import ALICE, BOB, BOOK, ask, bid, cancel, command
+from tests.builders import ALICE, BOB, BOOK, ask, bid, cancel, command, named
 from tests.jobs.log_builders import CODEC, ENCODE, Message, messages
 from tests.udfs.snapshot_builders import head
 from udfs.matching import MACHINE
@@ -105,6 +105,7 @@ def test_an_unknown_book_is_empty(client: TestClient) -> None:
     assert client.get("/books/L4.spot/depth").json() == {
         "book_id": "L4.spot",
         "book_seq": 0,
+        "halted": False,
         "bids": [],
         "asks": [],
     }
@@ -129,6 +130,25 @@ def test_a_preview_tells_what_would_happen_and_changes_nothing(client: TestClien
     assert (answer["filled"], answer["resting"], answer["refused"]) == (8, 2, None)
     assert answer["value_micros"] == 2 * 2_000_050 + 6 * 2_000_100
     assert client.get(f"/books/{BOOK}/hash").json() == before
+
+
+def test_an_explanation_tells_why_an_order_rests_and_changes_nothing(client: TestClient) -> None:
+    before = client.get(f"/books/{BOOK}/hash").json()
+    path = f"/books/{BOOK}/orders/{named(ALICE, 'b3')}/explanation"
+    told = client.get(path).json()
+    assert (told["book_seq"], told["halted"]) == (before["book_seq"], False)
+    assert told["at_ms"] > 1_000
+    order = told["order"]
+    assert (order["remaining"], order["is_all"]) == (3, True)
+    assert order["excluded"]["price"]["alone"] == {"orders": 2, "quantity": 8}
+    terms = {"price_micros": 2_000_000}
+    assert order["nearest"]["price"] == {"terms": terms, "by": "amend", "filled": 2}
+    assert client.get(f"/books/{BOOK}/hash").json() == before
+
+
+def test_an_order_that_does_not_rest_has_no_explanation(client: TestClient) -> None:
+    for path in (f"/books/{BOOK}/orders/{named(ALICE, 'b1')}", "/books/L4.spot/orders/x"):
+        assert client.get(f"{path}/explanation").json()["order"] is None
 
 
 def test_a_preview_tells_the_books_refusal(client: TestClient) -> None:

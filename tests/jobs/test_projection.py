@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import fastavro
 import pytest
+import redis
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from confluent_kafka import TopicPartition
 
@@ -65,6 +66,7 @@ class Log:
     max_records = 3
     linger_seconds = 0.0
     interval_seconds = 0.0
+    busy_share = 1.0
     topics = tuple(projection.fact_topics())
 
     def __init__(self, values: list[bytes | None], failures: int = 0) -> None:
@@ -192,6 +194,16 @@ def test_clickhouse_gets_one_insert_a_table() -> None:
         ("market_status", [1, 2]),
         ("market_status", [1]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("busy_seconds", "apart_seconds"), [(0.001, 0.5), (0.05, 0.5), (0.2, 2.0), (60.0, 3.0)]
+)
+def test_batches_for_clickhouse_are_further_apart_when_they_take_long(
+    busy_seconds: float, apart_seconds: float
+) -> None:
+    store = ClickHouse(lambda: None, [TOPIC])
+    assert projection.interval_seconds(store, busy_seconds) == pytest.approx(apart_seconds)
 
 
 class RawLog(Log):
@@ -330,3 +342,64 @@ def test_the_projection_reads_every_fact_and_every_reading_in_streams_of_their_o
     telemetry = {*projection.READINGS, names.TELEMETRY_ROLLUPS, names.TELEMETRY_LATE}
     assert set(projection.topics()) == {*projection.fact_topics(), *telemetry}
     assert all(t in contract.topics() for t in projection.topics())
+
+
+class CountingCodec(codecs.Codec):
+    """Counts how often a record is decoded."""
+
+    def __init__(self) -> None:
+        ids = {name: index for index, name in enumerate(contract.topics(), 1)}
+        super().__init__(ids, lambda schema_id: {}[schema_id])
+        self.decoded = 0
+
+    def decoder(self, topic: str) -> codecs.Decoder:
+        decode = super().decoder(topic)
+
+        def counting(data: bytes | None) -> dict[str, Any]:
+            self.decoded += 1
+            return decode(data)
+
+        return counting
+
+
+def readers_of_two_stores(codec: codecs.Codec) -> list[projection.Read]:
+    shared = projection.ReadOnce(codec)
+    stores = (
+        ClickHouse(lambda: None, projection.fact_topics(), shared),
+        projection.Redis(redis.Redis(), shared),
+    )
+    return [store.reader(codec, TOPIC) for store in stores]
+
+
+def test_what_two_stores_read_is_decoded_once() -> None:
+    codec = CountingCodec()
+    one, other = readers_of_two_stores(codec)
+    data = [status(seq) for seq in (1, 2, 3)]
+    assert [one(each)["book_seq"] for each in data[:2]] == [1, 2]
+    assert [other(each)["book_seq"] for each in data] == [1, 2, 3]
+    assert one(data[2])["book_seq"] == 3
+    assert codec.decoded == 3
+
+
+def test_a_record_that_only_one_store_reads_again_is_the_same() -> None:
+    one, other = readers_of_two_stores(CountingCodec())
+    data = [status(seq) for seq in (1, 2, 1)]
+    for read in (one, one, other):
+        assert [read(each)["book_seq"] for each in data] == [1, 2, 1]
+
+
+def test_stores_far_apart_keep_little_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "MOST_WAITING", 2)
+    shared = projection.ReadOnce(CODEC)
+    one, other = shared.reader(TOPIC), shared.reader(TOPIC)
+    data = [status(seq) for seq in range(1, 6)]
+    for read in (one, other):
+        assert [read(each)["book_seq"] for each in data] == [1, 2, 3, 4, 5]
+        assert len(shared._waiting[TOPIC]) <= 2
+
+
+@pytest.mark.parametrize("data", [None, b"", b"junk"])
+def test_what_nobody_can_read_neither_store_reads(data: bytes | None) -> None:
+    for read in readers_of_two_stores(CODEC):
+        with pytest.raises(codecs.UnreadableRecord):
+            read(data)

@@ -214,6 +214,14 @@ def test_poison_becomes_dead_letters_and_the_job_is_unharmed(
     assert wire.restarts() == before
 
 
+@pytest.mark.parametrize("name", ["admission", "matching", "node_health", "spot pricing"])
+def test_a_job_of_one_subtask_a_step_runs_in_one_thread(wire: Wire, name: str) -> None:
+    url = wire.settings.text("FLINK_URL")
+    (job,) = (each for each in wire.cluster.jobs() if each.title.startswith(name))
+    steps = httpx.get(f"{url}/jobs/{job.job_id}").json()["vertices"]
+    assert [(step["parallelism"], "Source: " in step["name"]) for step in steps] == [(1, True)]
+
+
 def test_b5_repeated_commands_have_no_second_effect(wire: Wire, pair: Pair) -> None:
     order = bid(pair.buyer, "again", 2, 1_000_000, book_id=pair.book)
     for _ in range(3):
@@ -288,7 +296,8 @@ def test_the_fold_script_gives_the_same_row_in_any_order(wire: Wire, seed: int) 
     fold = wire.redis.register_script(views.FOLD)
     for kind, record in chance.sample(facts, len(facts)) + chance.sample(facts, len(facts) // 2):
         for each in rows.folds(names.FACT_TOPICS[kind], record):
-            fold(keys=[f"test:{seed}:{each.key}"], args=each.arguments())
+            row = rows.Row(f"test:{seed}:{each.key}", {each.group: each})
+            fold(keys=[row.key], args=row.arguments())
     for key, row in expected.items():
         told = wire.redis.hgetall(f"test:{seed}:{key}")
         assert views.read_order(told) == views.read_order(row)
@@ -315,8 +324,9 @@ class TestPlaceScript:
         return wire.redis.eval(views.PLACE, 1, key, before, *pairs)
 
     def fold(self, wire: Wire, key: str, group: str, at_ms: int, **fields: str) -> None:
-        pairs = [text for field in fields.items() for text in field]
-        wire.redis.eval(views.FOLD, 1, key, group, views.stamp(at_ms, 1), *pairs)
+        words = [word for field in fields.items() for word in field]
+        told = rows.Fold(key, group, views.stamp(at_ms, 1), lambda _: words, {})
+        wire.redis.eval(views.FOLD, 1, key, *rows.Row(key, {group: told}).arguments())
 
     def test_a_new_row(self, wire: Wire, key: str) -> None:
         assert self.place(wire, key, "d1") is None

@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,9 @@ def test_resume_names_the_code_and_leaves_no_part_behind(tmp_path: Path, resume:
     saved_state.write_resume(resume, {"matching": "file:/a"})
     assert json.loads(resume.read_text())["code"] == code_version()
     assert list(tmp_path.iterdir()) == [resume]
+
+
+def test_the_code_of_those_who_only_look_on_is_not_a_machines() -> None:
+    names = {name for name, _ in saved_state._files(resources.files("udfs"), ".py")}
+    assert {"matching.py", "account.py"} <= names
+    assert "auditor.py" not in names

@@ -151,6 +151,18 @@ def test_what_cannot_be_read_becomes_a_dead_letter(shell: Shell, value: bytes) -
     assert shell.flink.timers == set()
 
 
+def test_a_node_that_breaks_off_behind_its_type_is_a_dead_letter_all_the_same(
+    shell: Shell,
+) -> None:
+    far_out = node(3, available=-1)
+    letters = shell.send(names.INVENTORY_EVENTS, node(1), node(2, available=5)[:-1], far_out)
+    assert [(topic, letter["offset"]) for topic, _, letter in letters] == [
+        (names.DEAD_LETTERS, 8),
+        (names.DEAD_LETTERS, 9),
+    ]
+    assert {update["available"] for _, _, update in shell.fire()} == {8}
+
+
 def test_a_bad_record_leaves_its_batch_unharmed(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,7 @@
 """The views tell the same of an order, in ClickHouse and in Redis, whatever order facts come in.
 
 Facts are made by the book's own machine. Redis is played by a dict and the rule of `views.FOLD`;
-`test_real_stack.py` runs the script itself.
+`test_folds.py` runs the script itself.
 """
 
 import itertools
@@ -374,6 +374,17 @@ def test_facts_whose_beginning_was_evicted_are_no_order() -> None:
     matched = [fact for fact in market.facts if fact.kind == "order_matched"]
     assert redis_rows(matched)
     assert redis_orders(matched) == {}
+
+
+def test_a_row_begun_anew_after_its_eviction_stays_provisional_whatever_comes() -> None:
+    """Its fills of before are not in it, so that only ClickHouse knows how much was filled."""
+    market = Market().does(bid(ALICE, "b", 8, 1_000), ask(BOB, "a", 4, 1_000), cancel(ALICE, "b"))
+    (closed,) = redis_rows(fact for fact in market.facts if fact.kind == "order_closed").values()
+    row = {**views.pending_row(ALICE, PLACED, T0), **closed}
+    order = views.read_order(row)
+    assert order is not None
+    assert (order["status"], order["filled_quantity"]) == ("cancelled", 0)
+    assert views.is_provisional(row)
 
 
 def test_o4_a_fill_before_its_amend_never_shows_the_order_filled() -> None:

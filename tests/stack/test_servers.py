@@ -1,6 +1,7 @@
 """How the servers are configured, without starting any."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -9,12 +10,16 @@ import pytest
 from schemas.settings import Settings
 from stack import flink, kafka, ports, postgres, redis
 
-SETTINGS = Settings({}).with_values(HOME="/srv/market", KAFKA_PORT="1092")
+SETTINGS = Settings({}).with_values(
+    HOME="/srv/market", KAFKA_PORT="1092", KAFKA_BOOTSTRAP="127.0.0.1:3092"
+)
 
 
 def test_kafka_listens_on_loopback_alone_and_keeps_one_replica() -> None:
     lines = kafka.properties(SETTINGS, Path("/srv/market/kafka")).splitlines()
     assert "listeners=PLAINTEXT://127.0.0.1:1092,CONTROLLER://127.0.0.1:28093" in lines
+    told = "advertised.listeners=PLAINTEXT://127.0.0.1:3092,CONTROLLER://127.0.0.1:28093"
+    assert told in lines, "clients are told where the settings say that it is"
     assert "offsets.topic.replication.factor=1" in lines
     assert "auto.create.topics.enable=false" in lines
 
@@ -26,6 +31,25 @@ def test_flink_runs_python_in_the_taskmanager_and_keeps_its_checkpoints() -> Non
     assert values["env.java.opts.all"] == "--add-opens=x -Djava.io.tmpdir=/srv/market/scratch"
     hosts = ("rest.bind-address", "jobmanager.bind-host", "taskmanager.bind-host")
     assert {values[key] for key in hosts} == {"127.0.0.1"}
+
+
+def test_the_locks_of_a_dead_postgres_that_nobody_buried_are_removed(tmp_path: Path) -> None:
+    locks = [tmp_path / name for name in ("postmaster.pid", postgres.SOCKET_LOCK)]
+    with subprocess.Popen(["true"], cwd=tmp_path) as unburied:
+        for lock in locks:
+            lock.write_text(f"{unburied.pid}\n{tmp_path}\n")
+        postgres.forget_dead(tmp_path, tmp_path, 5.0)
+        os.kill(unburied.pid, 0)  # a zombie is there for whoever sends it a signal
+        assert not any(lock.exists() for lock in locks)
+
+
+def test_the_lock_stays_while_anybody_works_in_the_folder(tmp_path: Path) -> None:
+    lock = tmp_path / "postmaster.pid"
+    with subprocess.Popen(["sleep", "60"], cwd=tmp_path) as worker:
+        lock.write_text("1\n")
+        postgres.forget_dead(tmp_path, tmp_path, 0.2)
+        assert lock.exists()
+        worker.kill()
 
 
 def test_the_socket_of_postgres_stays_below_the_systems_limit() -> None:

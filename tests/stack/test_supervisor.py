@@ -65,10 +65,11 @@ def await_state(home: Path, wanted: Callable[[StackState], bool]) -> None:
     raise AssertionError(f"it never came to that: {state.read(home)}")
 
 
-def diary(home: Path, name: str, *needs: str) -> Program:
-    """A program that writes down when it starts and when it is asked to end."""
+def diary(home: Path, name: str, *needs: str, end_seconds: float = 0.0) -> Program:
+    """A program that writes down when it starts and when it ends, so long after it was asked to."""
     script = (
-        f"trap 'echo -{name} >> order; exit' TERM; echo {name} >> order; touch {name};"
+        f"trap 'sleep {end_seconds}; echo -{name} >> order; exit' TERM;"
+        f" echo {name} >> order; touch {name};"
         " while :; do sleep 0.02; done"
     )
     return shell(name, script, needs=needs, folder=home, ready=(home / name).exists)
@@ -77,7 +78,9 @@ def diary(home: Path, name: str, *needs: str) -> Program:
 def test_programs_start_after_what_they_need_and_end_before_it(tmp_path: Path) -> None:
     once = shell("once", "sleep 0.3; echo once >> order", needs=("a",), folder=tmp_path, once=True)
     stop_when_running(tmp_path)
-    told = supervise(tmp_path, diary(tmp_path, "b", "once"), once, diary(tmp_path, "a"))
+    told = supervise(
+        tmp_path, diary(tmp_path, "b", "once", end_seconds=0.3), once, diary(tmp_path, "a")
+    )
     assert (tmp_path / "order").read_text().split() == ["a", "once", "b", "-b", "-a"]
     assert told.state == state.DOWN
     assert {program.state for program in told.programs} == {state.DOWN}

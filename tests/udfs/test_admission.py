@@ -23,10 +23,10 @@ from tests.udfs.account_builders import (
     only_command,
     only_fact,
     order,
-    state,
     to_books,
 )
 from udfs.admission import MACHINE
+from udfs.audit.states import state
 from udfs.ids import event_id
 from udfs.machine import Step
 from udfs.money import cost_micros

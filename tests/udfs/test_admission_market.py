@@ -22,13 +22,13 @@ from tests.udfs.account_builders import (
     SELLER,
     US,
     canonical,
-    check,
     order,
     reloaded,
     store,
     to_books,
 )
 from udfs import admission, matching
+from udfs.audit.states import check
 from udfs.machine import Command, Step
 
 LIMIT_MICROS = 120_000_000

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from tests.udfs.account_builders import US, check_node
+from tests.udfs.account_builders import US
+from udfs.audit.states import check_node
 from udfs.inventory import Inventory, Node
 
 

@@ -27,7 +27,7 @@ from udfs.spot_market import (
 START_MS = 1_790_000_100_000
 USD = 1_000_000
 LIMIT = 2_000
-FREE = 1_000_000
+FREE = 10**10
 """A limit that never limits."""
 
 

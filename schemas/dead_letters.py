@@ -1,9 +1,6 @@
 """What becomes of a record that cannot be read or applied: a dead letter with its coordinates."""
 
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:  # machine jobs need no Kafka client
-    from confluent_kafka import Message
+from typing import Any, Final, Protocol
 
 MAX_BYTES: Final = 524_288
 """Of a record's value, so that a letter is never too long for the log that it goes to."""
@@ -11,6 +8,17 @@ MAX_KEY_BYTES: Final = 1_024
 NOWHERE: Final = -1
 """Partition and offset of what was no record: a timer that failed."""
 MAX_REASON: Final = 1_000
+
+
+class Message(Protocol):
+    """A record as Kafka's client hands it out."""
+
+    def topic(self) -> str | None: ...
+    def partition(self) -> int | None: ...
+    def offset(self) -> int | None: ...
+    def key(self) -> bytes | None: ...
+    def value(self) -> bytes | None: ...
+    def timestamp(self) -> tuple[int, int]: ...
 
 
 def dead_letter(
@@ -43,7 +51,7 @@ def dead_letter(
     }
 
 
-def letter_about(message: "Message", reader: str, reason: str) -> dict[str, Any]:
+def letter_about(message: Message, reader: str, reason: str) -> dict[str, Any]:
     """The `DeadLetter` of a record that a plain consumer could not read."""
     return dead_letter(
         reader,
