@@ -1,15 +1,23 @@
 """What all tests share: no sockets unless a test asks, and one stack for those that do."""
 
+import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_socket
+from typer.testing import CliRunner
 
+from cli.__main__ import app
+from cli.session import Session
 from schemas.settings import Settings
 from tests.stack_fixture import real_stack
+
+for _client in ("httpx", "httpx2"):
+    logging.getLogger(_client).setLevel(logging.WARNING)
+"""They tell each request, and a failure would be reported with all of them."""
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -24,6 +32,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Where CI runs, a skipped test counts as red: say so."""
     if os.environ.get("CI") and terminalreporter.stats.get("skipped"):
         terminalreporter.write_line("skipped tests count as failed in CI", red=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say what a failed test's market looked like: it is gone when someone reads of the failure."""
+    report = yield
+    market = getattr(item, "funcargs", {}).get("market")
+    if report.failed and isinstance(market, Settings):
+        looked = CliRunner().invoke(app, ["doctor"], obj=Session(market))
+        report.sections.append(("the market, as doctor saw it", looked.output))
+    return report
 
 
 @pytest.hookimpl(trylast=True)
