@@ -1,8 +1,9 @@
 """The Flink cluster: a JobManager and a TaskManager of the distribution inside the PyFlink wheel.
 
-Each runs in the foreground under the supervisor. Python runs inside the TaskManager (thread mode),
-whose modules and interpreter outlive a job: a new deployment needs a new TaskManager. So the
-TaskManager is bound to the JobManager: when that one dies, the jobs are deployed anew.
+Each runs in the foreground under the supervisor. When the JobManager dies, the jobs are deployed
+anew, on the TaskManager that was there: to start it takes longer than all else (decision 0043).
+Python runs inside it (thread mode), and its modules outlive a job: other code needs another one, so
+a market whose code changed is to be stopped and started.
 """
 
 import json
@@ -64,7 +65,6 @@ def taskmanager(settings: Settings) -> Program:
         name=TASKMANAGER,
         command=_command("taskmanager.sh"),
         needs=(JOBMANAGER,),
-        bound_to=(JOBMANAGER,),
         environment=_environment(settings, TASKMANAGER),
         folder=home(settings),
         ready=answers(f"{url(settings)}/overview", _has_slots),
@@ -131,6 +131,10 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
         "restart-strategy.exponential-delay.initial-backoff": "500 ms",
         "restart-strategy.exponential-delay.max-backoff": "10 s",
         "restart-strategy.exponential-delay.reset-backoff-threshold": "1 min",
+        # A TaskManager that outlives its JobManager looks for the next one so often, and keeps the
+        # slots of the jobs that it knew for so long.
+        "cluster.registration.error-delay": "500 ms",
+        "taskmanager.slot.timeout": "1 s",
         "heartbeat.interval": "1 s",
         "heartbeat.timeout": "5 s",
         "web.submit.enable": False,
