@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 import stack
@@ -37,6 +38,13 @@ def everything(run: Run) -> dict[str, Any]:
     }
 
 
+def register(market: Settings, subject: str) -> int:
+    """The id that the registry has for a schema; a new one where it knows none."""
+    schema = f'{{"type": "record", "name": "{subject}", "fields": []}}'
+    url = f"{market.text('REGISTRY_URL')}/subjects/{subject}/versions"
+    return int(httpx.post(url, json={"schema": schema}).raise_for_status().json()["id"])
+
+
 def test_down_and_up_leave_orders_holds_and_views_as_they_were(
     run: Run, market: Settings, listed_ask: dict[str, Any]
 ) -> None:
@@ -45,6 +53,8 @@ def test_down_and_up_leave_orders_holds_and_views_as_they_were(
     resting = run(*bid, "--quantity", "2", "--price", "1.00")
     eventually(lambda: [t for t in everything(run)["trades"] if t["bid_order_id"] == filled["id"]])
     before = everything(run)
+    ids = {name: register(market, name) for name in ("alpha", "beta", "gamma")}
+    assert len(set(ids.values())) == 3
     assert before["each order"][listed_ask["id"]]["remaining"] == 3
     assert before["each order"][resting["id"]]["status"] == "pending"
 
@@ -54,6 +64,10 @@ def test_down_and_up_leave_orders_holds_and_views_as_they_were(
     after = everything(run)
     for what, was in before.items():
         assert after[what] == was, what
+    assert {name: register(market, name) for name in reversed(ids)} == ids
+    url = f"{market.text('REGISTRY_URL')}/schemas/ids/{ids['beta']}"
+    assert '"beta"' in httpx.get(url).raise_for_status().json()["schema"]
+    assert register(market, "delta") not in ids.values()
     assert run("replay", "--book", BOOK)["equal"]
     last = run(*bid, "--quantity", "3", "--price", "2.60")
     eventually(lambda: run("order", "show", last["id"])["filled_quantity"] == 3)

@@ -34,24 +34,6 @@ def belongs_to(home: Path) -> list[psutil.Process]:
     ]
 
 
-def register(settings: Settings, subject: str) -> int:
-    schema = f'{{"type": "record", "name": "{subject}", "fields": []}}'
-    url = f"{settings.text('REGISTRY_URL')}/subjects/{subject}/versions"
-    return int(httpx.post(url, json={"schema": schema}).raise_for_status().json()["id"])
-
-
-def test_ids_of_schemas_survive_a_restart(tmp_path: Path) -> None:
-    with real_stack(tmp_path, ["registry"]) as settings:
-        first = {name: register(settings, name) for name in ("alpha", "beta", "gamma")}
-        assert len(set(first.values())) == 3
-        stack.down(settings, quiet)
-        stack.up(settings, ["registry"], quiet)
-        assert {name: register(settings, name) for name in reversed(first)} == first
-        url = f"{settings.text('REGISTRY_URL')}/schemas/ids/{first['beta']}"
-        assert '"beta"' in httpx.get(url).raise_for_status().json()["schema"]
-        assert register(settings, "delta") not in first.values()
-
-
 def test_all_servers_come_up_are_told_of_and_leave_no_process(tmp_path: Path) -> None:
     with real_stack(tmp_path, "servers") as settings:
         rows = stack.status(settings)
