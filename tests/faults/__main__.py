@@ -26,7 +26,7 @@ from typing import Final
 import uvloop
 
 from cli.log import connect
-from tests.bench.latency import machine, write
+from tests.bench.report import machine, write
 from tests.faults import damage, disk, kill, links, overload, pause, poison, wipe
 from tests.faults.fault import Fault
 from tests.faults.harness import Opened, Result
@@ -69,7 +69,7 @@ def main() -> None:
     _say(f"all in {time.monotonic() - began:.0f} s")
     print(report(results))
     if options.write:
-        write(options.write, report(results), MARKS)
+        write(options.write, report(results), MARKS, "The faults")
     if not all(each.is_survived or each.skipped for each in results):
         sys.exit(1)
 

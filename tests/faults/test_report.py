@@ -49,3 +49,18 @@ def test_results_of_several_calls_make_one_table(tmp_path: Path) -> None:
 def test_each_fault_has_a_name_of_its_own() -> None:
     names = [fault.name for fault in command_line.FAULTS]
     assert len(set(names)) == len(names)
+
+
+def test_the_table_of_results_is_written_into_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, page = tmp_path / "results.json", tmp_path / "page.md"
+    results.write_text(json.dumps([dataclasses.asdict(GOOD)]))
+    page.write_text("# Before\n\n<!-- faults:start -->\nold\n<!-- faults:end -->\nAfter\n")
+    asked = ["faults", "--report", "--results", str(results), "--write", str(page)]
+    monkeypatch.setattr("sys.argv", asked)
+    command_line.main()
+    written = page.read_text()
+    assert "| kill-api | kill -9 of api | 1 | 1 |" in written
+    assert "old" not in written
+    assert written.endswith("<!-- faults:end -->\nAfter\n")
