@@ -7,8 +7,6 @@ PYTHON ?= $(or $(shell /usr/bin/python3.11 -c 'import ctypes, ensurepip; ctypes.
 BIN := .venv/bin
 # Tests that need no server, so several can run at once.
 UNIT := not stack and not browser
-# Tests that share neither the market nor Chromium: those with servers of their own run beside the others.
-ALONE := not market and not browser
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -33,8 +31,8 @@ status: .venv/.runtime ## Show each server's state, port, memory and uptime
 	@$(BIN)/gpubroker status
 
 test: lint frontend-check chromium frontend ## Check the code and run every test, on servers of the tests' own
-	$(BIN)/pytest -m "$(ALONE)" -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=80
-	$(BIN)/pytest -m "not ($(ALONE))"
+	$(BIN)/pytest -m "$(UNIT)" -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=80
+	$(BIN)/pytest -m "not ($(UNIT))"
 
 test-unit: .venv/.dev ## Run the tests that need no server
 	$(BIN)/pytest -m "$(UNIT)" -n 2 $(TESTS)

@@ -20,16 +20,6 @@ for _client in ("httpx", "httpx2"):
 """They tell each request, and a failure would be reported with all of them."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what shares the market; what has servers of its own stays together in one process."""
-    for item in items:
-        if "market" in getattr(item, "fixturenames", ()):
-            item.add_marker("market")
-        elif item.get_closest_marker("stack") and not item.get_closest_marker("market"):
-            item.add_marker(pytest.mark.xdist_group("servers"))
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Cut unit tests off the network; Unix sockets stay, asyncio's loop is made of them."""
     if not any(map(item.get_closest_marker, ("stack", "browser"))):

@@ -25,8 +25,7 @@ from tests.api.conftest import ASK, BID, Caller, World, add_node, registered
 
 DEADLINE_SECONDS = 20.0
 WAIT = {"Prefer": "wait=5"}
-ON_SERVERS = (pytest.mark.stack, pytest.mark.market, pytest.mark.timeout(600))
-WHERE = ["memory", pytest.param("servers", marks=ON_SERVERS)]
+WHERE = ["memory", pytest.param("servers", marks=[pytest.mark.stack, pytest.mark.timeout(600)])]
 
 
 @pytest.fixture(params=WHERE)

@@ -20,8 +20,7 @@ from schemas.settings import Settings
 from tests.api.conftest import BID, World
 
 TEN = Policy("ten", 10, 10)
-ON_SERVERS = (pytest.mark.stack, pytest.mark.market, pytest.mark.timeout(600))
-WHERE = ["memory", pytest.param("redis", marks=ON_SERVERS)]
+WHERE = ["memory", pytest.param("redis", marks=[pytest.mark.stack, pytest.mark.timeout(600)])]
 
 
 def principal(key: str = "k", account: str = "a") -> Principal:
