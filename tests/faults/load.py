@@ -20,7 +20,7 @@ from udfs.money import limit_usd
 REGION: Final = "us-west-2"
 TYPES: Final = ("A10", "T4", "V100-32GB")
 PRODUCT: Final = "reserved"
-CONNECTIONS: Final = 256
+CONNECTIONS: Final = 64
 ANSWER_SECONDS: Final = 15.0
 PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 4.0
