@@ -7,13 +7,13 @@ just started, or has loaded the book anew. Then it must be looked at as a whole.
 """
 
 import logging
-import threading
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from confluent_kafka import KafkaException, Producer
 
 from jobs.follower import Follower
+from jobs.worker import Worker
 from schemas.codec import Codec
 from schemas.names import BOOK_DEPTH, Side
 from schemas.records import BookDepth
@@ -60,7 +60,7 @@ class Conflated:
         return _record(book, told_seq, changed)
 
 
-class Publisher(threading.Thread):
+class Publisher(Worker):
     """Tells the changes of a follower's books."""
 
     def __init__(
@@ -72,32 +72,19 @@ class Publisher(threading.Thread):
         ended: Callable[[], None],
     ) -> None:
         """Make the thread; it calls `ended` when it ends, whatever the reason."""
-        super().__init__(name="depth")
+        super().__init__("depth", ended)
         self._follower = follower
         self._is_caught_up = is_caught_up
         self._producer = producer
         self._encode = codec.encoder(BOOK_DEPTH)
-        self._ended = ended
         self._conflated = Conflated()
         self._lost: list[str] = []
-        self._stopping = threading.Event()
-        self.failure: BaseException | None = None
 
-    def run(self) -> None:
-        try:
-            while not self._stopping.wait(EVERY_SECONDS):
-                if self._is_caught_up():
-                    self._publish()
-                self._producer.poll(0)
-        except BaseException as error:
-            self.failure = error
-        finally:
-            self._ended()
-
-    def stop(self) -> None:
-        """End soon."""
-        self._stopping.set()
-        self.join()
+    def work(self) -> None:
+        while not self._stopping.wait(EVERY_SECONDS):
+            if self._is_caught_up():
+                self._publish()
+            self._producer.poll(0)
 
     def _publish(self) -> None:
         lost, self._lost = self._lost, []

@@ -8,6 +8,7 @@ from typing import Final
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from jobs.worker import Worker
 from schemas import contract
 from schemas.codec import Decoder, UnreadableRecord
 from schemas.names import BOOKS_COMMANDS
@@ -113,7 +114,7 @@ def _new_book(key: str) -> Book:
     return MACHINE.empty(key)
 
 
-class Tail(threading.Thread):
+class Tail(Worker):
     """Feeds the follower from where its snapshots stand on, and then with what comes."""
 
     def __init__(
@@ -123,13 +124,10 @@ class Tail(threading.Thread):
 
         What `restore` raises ends it too, and is its `failure`.
         """
-        super().__init__(name="market-data")
+        super().__init__("market-data", ended)
         self._follower = follower
         self._consumer = consumer
         self._restore = restore
-        self._ended = ended
-        self._stopping = threading.Event()
-        self.failure: BaseException | None = None
         self.is_caught_up = False
         """Whether all has been applied that the log held at the start."""
         self.lag_records = 0
@@ -137,22 +135,15 @@ class Tail(threading.Thread):
         for a consumer lets no other thread in while it polls."""
 
     def run(self) -> None:
-        try:
-            self._begin(list(range(contract.topics()[BOOKS_COMMANDS].partitions)))
-            while not self._stopping.is_set():
-                self.is_caught_up = self.is_caught_up or self._has_reached_goal()
-                self._follow()
-                self.lag_records = self._lag_records()
-        except BaseException as error:
-            self.failure = error
-        finally:
-            self._consumer.close()
-            self._ended()
+        super().run()
+        self._consumer.close()
 
-    def stop(self) -> None:
-        """End after the records at hand."""
-        self._stopping.set()
-        self.join()
+    def work(self) -> None:
+        self._begin(list(range(contract.topics()[BOOKS_COMMANDS].partitions)))
+        while not self._stopping.is_set():
+            self.is_caught_up = self.is_caught_up or self._has_reached_goal()
+            self._follow()
+            self.lag_records = self._lag_records()
 
     def _begin(self, numbers: list[int]) -> None:
         """Load these partitions and read on behind their snapshots.

@@ -15,6 +15,7 @@ from jobs import kafka
 from jobs.follower import Follower, Partition
 from jobs.refused import Refused
 from jobs.saved_state import code_version
+from jobs.worker import Worker
 from schemas import names
 from schemas.codec import Codec, UnreadableRecord
 from schemas.dead_letters import letter_about
@@ -151,7 +152,7 @@ class NotWritten(Exception):
     """Kafka did not take a part in time; what it took stays torn."""
 
 
-class Writer(threading.Thread):
+class Writer(Worker):
     """Writes a snapshot of each book once a day, and of any book when asked; one at a time.
 
     A book that is new gets one at once, so that no partition holds a book without.
@@ -174,19 +175,16 @@ class Writer(threading.Thread):
             codec: how.
             ended: called whatever the reason.
         """
-        super().__init__(name="snapshots")
+        super().__init__("snapshots", ended)
         self._follower = follower
         self._is_ready = is_ready
         self._producer = producer
         self._encode = codec.encoder(BOOKS_SNAPSHOTS)
-        self._ended = ended
         self._code = code_version()
         self._wanted: dict[str, str] = {}
         """Snapshot ids by book, in the order in which they were asked for."""
         self._asking = threading.Lock()
         self._awake = threading.Event()
-        self._stopping = threading.Event()
-        self.failure: BaseException | None = None
 
     def ask(self, book_ids: Iterable[str]) -> dict[str, str]:
         """Have these books written soon; the ids of their next snapshots."""
@@ -195,24 +193,19 @@ class Writer(threading.Thread):
         self._awake.set()
         return ids
 
-    def run(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                if self._is_ready():
-                    self.ask(self._due())
-                    self._awake.clear()
-                    self._write_wanted()
-                self._awake.wait(LOOK_SECONDS)
-        except BaseException as error:
-            self.failure = error
-        finally:
-            self._ended()
+    def work(self) -> None:
+        while not self._stopping.is_set():
+            if self._is_ready():
+                self.ask(self._due())
+                self._awake.clear()
+                self._write_wanted()
+            self._awake.wait(LOOK_SECONDS)
 
     def stop(self) -> None:
         """End; a snapshot that is being written stays torn."""
         self._stopping.set()
         self._awake.set()
-        self.join()
+        super().stop()
 
     def _due(self) -> list[str]:
         """Books without a snapshot, or whose newest is of before their time of day or far back."""

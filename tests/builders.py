@@ -157,3 +157,33 @@ def told(fact: Fact) -> tuple[Any, ...]:
     }[verb]
     key = (KEYS[record["order_id"]],) if "order_id" in record else ()
     return (verb, *key, *(record[name] for name in fields))
+
+
+def spot_price(at_ms: int = 1_767_600_010_000, **more: Any) -> dict[str, Any]:
+    """What `pricing.updates` tells of a type in a region at a time."""
+    return {
+        "gpu_type": "H100",
+        "region": "us-west-2",
+        "product": "spot",
+        "window_start_ms": 1_767_600_000_000,
+        "window_seconds": 300,
+        "occurred_at_ms": at_ms,
+        "is_final": False,
+        "spot_price_micros": 2_410_000,
+        "base_price_micros": 2_000_000,
+        "vwap_micros": 2_405_000,
+        "min_micros": 2_400_000,
+        "max_micros": 2_410_000,
+        "stddev_micros": 5_000.0,
+        "volume_gpus": 16,
+        "volume_micros": 38_480_000,
+        "trade_count": 3,
+        "allocated": 40,
+        "held": 8,
+        "available": 16,
+        "utilization": 0.625,
+        "telemetry_utilization": -1.0,
+        "unchanged_since_ms": at_ms,
+        "last_trade_at_ms": at_ms,
+        **more,
+    }

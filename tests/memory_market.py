@@ -24,7 +24,7 @@ from query_api.feeds.serving import feeds_server
 from query_api.ports import Ports
 from query_api.times import told
 from tests.api.conftest import Caller, World, add_cluster, node_body, registered
-from tests.api.test_feeds import price
+from tests.builders import spot_price
 
 HOST = "127.0.0.1"
 
@@ -155,7 +155,7 @@ async def tell_prices(topics: MemoryTopics) -> None:
         now_ms = time.time_ns() // 1_000_000
         spot_micros = max(1_000_000, spot_micros + 100 * random.randint(-200, 200))
         for region in ("us-west-2", ""):
-            update = price(now_ms, region=region, spot_price_micros=spot_micros,
+            update = spot_price(now_ms, region=region, spot_price_micros=spot_micros,
                            window_start_ms=now_ms - now_ms % 300_000)  # fmt: skip
             topics.append("pricing.updates", update)
         await asyncio.sleep(2)

@@ -16,7 +16,8 @@ from query_api.adapters.feed_log import FactReader, KafkaFeedLog, ReadingReader,
 from query_api.feeds.log import Batch, decoders
 from query_api.ports import Unavailable
 from schemas import codec
-from tests.api.test_feeds import price, reading
+from tests.api.test_feeds import reading
+from tests.builders import spot_price
 
 CODEC = codec.offline()
 READ = decoders(CODEC, (*feed_log.FACTS, *feed_log.READINGS))
@@ -124,7 +125,7 @@ def running(*readers: Any) -> Iterator[None]:
 
 def updates(*offsets: int) -> list[Message]:
     encode = CODEC.encoder(PLACE[0])
-    return [Message(PLACE[0], offset, encode(price())) for offset in offsets]
+    return [Message(PLACE[0], offset, encode(spot_price())) for offset in offsets]
 
 
 def aside(message: Any, reason: str) -> None:

@@ -14,7 +14,8 @@ from query_api.adapters.memory_feeds import MemoryTopics
 from query_api.feeds.serving import feeds_server
 from stack import ports
 from tests.api.conftest import Caller, World
-from tests.api.test_feeds import ORIGIN, Feeds, price, started
+from tests.api.test_feeds import ORIGIN, Feeds, started
+from tests.builders import spot_price
 
 pytestmark = pytest.mark.stack
 
@@ -66,7 +67,7 @@ async def test_a_snapshot_and_a_change(served: Served, buyer: Caller) -> None:
     async with served.open("/ws/pricing", buyer.key) as client:
         assert client.subprotocol == "gpubroker.v1"
         assert (await told(client))["method"] == "pricing.snapshot"
-        served.topics.append("pricing.updates", price())
+        served.topics.append("pricing.updates", spot_price())
         assert (await told(client))["method"] == "price.update"
 
 
@@ -130,7 +131,7 @@ async def test_who_does_not_read_is_told_to_resynchronise_and_closed(
         while not served.service.tally.too_slow:
             assert count < 20_000
             for _ in range(200):
-                served.topics.append("pricing.updates", price(1_767_600_010_000 + count))
+                served.topics.append("pricing.updates", spot_price(1_767_600_010_000 + count))
                 count += 1
             await served.settle()
             await asyncio.sleep(0.01)

@@ -18,6 +18,7 @@ from query_api.feeds.feed import Keep
 from query_api.feeds.service import FeedService
 from tests.api.conftest import ASK, BID, Caller, World
 from tests.api.feeds_client import FeedClient
+from tests.builders import spot_price
 
 ORIGIN = "http://127.0.0.1:10355"
 BOOK = "H100.ondemand"
@@ -561,7 +562,7 @@ async def test_facts_rest_while_nobody_could_go_on_and_who_comes_is_told_a_snaps
     await board.rest_if_unwanted()
     assert feeds.log.is_resting
     await buyer("POST", "/orders", BID)
-    world.market.prices.append(price())
+    world.market.prices.append(spot_price())
     back = await feeds.enter("/ws/orders/me", buyer, cursor=cursor)
     assert [each["method"] for each in back.told] == ["resync", "orders.snapshot"]
     assert back.of("resync")[0]["reason"] == "too_old"
@@ -593,11 +594,11 @@ async def test_who_missed_too_much_gets_a_snapshot(
     monkeypatch.setattr(switchboard, "MOST_RESUMED", 1)
     client = await feeds.enter("/ws/pricing", buyer)
     cursor = client.cursor
-    feeds.topics.append("pricing.updates", price())
+    feeds.topics.append("pricing.updates", spot_price())
     await feeds.settle()
     one = await feeds.enter("/ws/pricing", buyer, cursor=cursor)
     assert [each["method"] for each in one.told] == ["price.update"]
-    feeds.topics.append("pricing.updates", price(1_767_600_020_000))
+    feeds.topics.append("pricing.updates", spot_price(1_767_600_020_000))
     await feeds.settle()
     two = await feeds.enter("/ws/pricing", buyer, cursor=cursor)
     assert [each["method"] for each in two.told] == ["resync", "pricing.snapshot"]
@@ -626,44 +627,15 @@ async def test_what_is_delivered_again_is_told_once(feeds: Feeds, buyer: Caller)
 # Pricing
 
 
-def price(at_ms: int = 1_767_600_010_000, **more: Any) -> dict[str, Any]:
-    return {
-        "gpu_type": "H100",
-        "region": "us-west-2",
-        "product": "spot",
-        "window_start_ms": 1_767_600_000_000,
-        "window_seconds": 300,
-        "occurred_at_ms": at_ms,
-        "is_final": False,
-        "spot_price_micros": 2_410_000,
-        "base_price_micros": 2_000_000,
-        "vwap_micros": 2_405_000,
-        "min_micros": 2_400_000,
-        "max_micros": 2_410_000,
-        "stddev_micros": 5_000.0,
-        "volume_gpus": 16,
-        "volume_micros": 38_480_000,
-        "trade_count": 3,
-        "allocated": 40,
-        "held": 8,
-        "available": 16,
-        "utilization": 0.625,
-        "telemetry_utilization": -1.0,
-        "unchanged_since_ms": at_ms,
-        "last_trade_at_ms": at_ms,
-        **more,
-    }
-
-
 async def test_prices_begin_with_the_newest_of_each(feeds: Feeds, buyer: Caller) -> None:
-    for update in (price(), price(1_767_600_020_000, spot_price_micros=2_500_000)):
+    for update in (spot_price(), spot_price(1_767_600_020_000, spot_price_micros=2_500_000)):
         feeds.topics.append("pricing.updates", update)
-    feeds.topics.append("pricing.updates", price(is_final=True, product="ondemand"))
+    feeds.topics.append("pricing.updates", spot_price(is_final=True, product="ondemand"))
     await feeds.settle()
     client = await feeds.enter("/ws/pricing", buyer)
     (snapshot,) = client.of("pricing.snapshot")
     assert [each["spot_price"] for each in snapshot["prices"]] == ["2.5000"]
-    feeds.topics.append("pricing.updates", price(1_767_600_030_000, region=""))
+    feeds.topics.append("pricing.updates", spot_price(1_767_600_030_000, region=""))
     await feeds.settle()
     (update,) = client.of("price.update")
     assert (update["region"], update["avg_price"], update["telemetry_utilization"]) == (
@@ -676,7 +648,7 @@ async def test_prices_begin_with_the_newest_of_each(feeds: Feeds, buyer: Caller)
 async def test_prices_begin_with_the_views_after_a_restart(
     feeds: Feeds, world: World, buyer: Caller
 ) -> None:
-    world.market.prices.append(price())
+    world.market.prices.append(spot_price())
     again = await feeds.restarted()
     client = await again.enter("/ws/pricing", buyer)
     assert len(client.of("pricing.snapshot")[0]["prices"]) == 1
@@ -878,7 +850,7 @@ async def test_who_does_not_read_is_told_and_closed_and_nobody_else_feels_it(
     quick = await feeds.enter("/ws/pricing", await world.caller("consumer"))
     slow.outlet.reads = False
     for number in range(60):
-        feeds.topics.append("pricing.updates", price(1_767_600_010_000 + number))
+        feeds.topics.append("pricing.updates", spot_price(1_767_600_010_000 + number))
     await feeds.settle()
     await slow.settle()
     assert slow.closed == 4420

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import psutil
 
 from schemas.names import ACCOUNTS_COMMANDS, BOOKS_COMMANDS, FACT_TOPICS
-from tests.bench.latency import machine
+from tests.bench.report import machine
 from udfs import admission, matching
 from udfs.audit.auditor import Auditor
 from udfs.ids import order_id

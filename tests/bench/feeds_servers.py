@@ -33,35 +33,12 @@ from query_api.feeds.feed import Keep
 from query_api.feeds.service import FeedService
 from query_api.feeds.serving import feeds_server, open_as_many_files_as_may_be
 from query_api.feeds.socket import FeedSocket
+from tests.builders import spot_price
 from tests.memory_market import PassingClock
 
 HOST = "127.0.0.1"
 Do = Callable[[dict[str, Any]], Awaitable[Any]]
-PRICE = {
-    "gpu_type": "H100",
-    "region": "us-west-2",
-    "product": "spot",
-    "window_start_ms": 1_767_600_000_000,
-    "window_seconds": 300,
-    "occurred_at_ms": 1_767_600_010_000,
-    "is_final": False,
-    "spot_price_micros": 2_410_000,
-    "base_price_micros": 2_000_000,
-    "vwap_micros": 2_405_000,
-    "min_micros": 2_400_000,
-    "max_micros": 2_410_000,
-    "stddev_micros": 5_000.0,
-    "volume_gpus": 16,
-    "volume_micros": 38_480_000,
-    "trade_count": 3,
-    "allocated": 40,
-    "held": 8,
-    "available": 16,
-    "utilization": 0.625,
-    "telemetry_utilization": 0.71,
-    "unchanged_since_ms": 1_767_600_010_000,
-    "last_trade_at_ms": 1_767_600_010_000,
-}
+PRICE = spot_price(telemetry_utilization=0.71)
 ACCOUNTS = 1_000
 """Accounts whose orders change in turn, where connections are spread over channels."""
 

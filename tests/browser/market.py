@@ -20,7 +20,7 @@ from query_api.adapters.memory import memory_ports
 from query_api.adapters.memory_feeds import MemoryTopics
 from query_api.app import create_app
 from tests.api.conftest import Caller, World, registered
-from tests.api.test_feeds import price
+from tests.builders import spot_price
 from tests.memory_market import HOST, PassingClock, feed_service, feeds_server
 
 DAY_MS: Final = 86_400_000
@@ -243,7 +243,7 @@ class Market:
                     "window_start_ms": now_ms - now_ms % 300_000,
                 }
                 for where in (region, ""):
-                    update = price(now_ms, region=where, **fields)
+                    update = spot_price(now_ms, region=where, **fields)
                     self.world.market.prices.append(update)
                     self.topics.append("pricing.updates", update)
             await asyncio.sleep(every_seconds)
