@@ -14,6 +14,7 @@ from tests.sim.run import come_to_rest
 from tests.sim.schedule import schedule
 from tests.sim.watcher import Watcher
 from tests.sim.world import World
+from udfs.audit.auditor import Auditor
 
 MATCHED = FACT_TOPICS["order_matched"]
 CREATED = FACT_TOPICS["order_created"]
@@ -168,6 +169,24 @@ def test_what_is_planted_is_named_with_its_evidence(rule: str, plant: Plant) -> 
     assert finding.verdict == "BROKEN"
     assert finding.first is not None
     assert evidence in finding.first
+
+
+def test_a_lease_whose_trade_may_be_on_its_way_is_not_named_yet() -> None:
+    """Who reads a market in motion can meet a lease before its trade."""
+    found = list(played(SEED))
+    lease_id = leased_for_nothing(found)
+    auditor = Auditor()
+    for entry in found:
+        auditor.take(entry)
+    told_ms = min(
+        each.record["occurred_at_ms"]
+        for each in found
+        if each.topic == NODES and any(lease_id in slot for slot in each.record["slots"])
+    )
+    auditor.rest(told_ms)
+    assert auditor.findings["INV3"].first is None
+    auditor.rest(told_ms + 1)
+    assert lease_id in str(auditor.findings["INV3"].first)
 
 
 def test_an_accepted_order_without_a_fact_is_named() -> None:

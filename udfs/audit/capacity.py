@@ -36,7 +36,7 @@ class Capacity:
         self._trades: dict[str, Fact] = {}
         self._sold: dict[Market, _Sold] = defaultdict(_Sold)
         self._unproven: dict[str, Fact] = {}
-        """Leases of a trade that nothing has told of yet, with the NodeChanged that tells of it."""
+        """Leases of a trade that nothing has told of yet, with the first NodeChanged of each."""
         self._leased: Counter[str] = Counter()
         """GPUs of each lease, as the newest facts of all nodes tell."""
         self.newest: dict[str, Fact] = {}
@@ -75,13 +75,15 @@ class Capacity:
 
         Args:
             now_ms: the time of an account, by its id.
-            settled_ms: what was sold or ended since then may be on its way; without it, nothing.
+            settled_ms: what was sold, leased or ended since then may be on its way; without it,
+                nothing.
 
         Raises:
             Offence: one has not, or a lease has no trade.
         """
         for lease_id, fact in self._unproven.items():
-            offend("INV3", f"{fact} leases GPUs for {lease_id}, which is no trade")
+            if settled_ms is None or fact["occurred_at_ms"] < settled_ms:
+                offend("INV3", f"{fact} leases GPUs for {lease_id}, which is no trade")
         for trade_id, trade in self._trades.items():
             end_ms = _end_ms(trade)
             runs = end_ms > now_ms(trade["seller_id"])
@@ -108,7 +110,7 @@ class Capacity:
         for lease_id in _leases(fact):
             trade = self._trades.get(lease_id)
             if trade is None:
-                self._unproven[lease_id] = fact
+                self._unproven.setdefault(lease_id, fact)
             else:
                 self._check_lease(fact, trade)
 
