@@ -1,9 +1,12 @@
 """The market's logs in Kafka, read from one offset to another, for whoever recomputes or counts."""
 
+import heapq
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
@@ -38,6 +41,17 @@ class Watch(Protocol):
 
 TIMEOUT_SECONDS: Final = 10.0
 _BATCH = 1000
+_MOST_AHEAD = 2_000
+"""Messages of a partition that wait for those of others; it is paused when there are so many."""
+_FEW_AHEAD: Final = MappingProxyType(
+    {
+        "queued.min.messages": 1_000,
+        "queued.max.messages.kbytes": 16_384,
+        "max.partition.fetch.bytes": 262_144,  # what a pause throws away is fetched again
+        "fetch.wait.max.ms": 20,  # a partition that goes on waits for no answer of idle ones
+        "fetch.queue.backoff.ms": 5,
+    }
+)
 
 
 class Entry(NamedTuple):
@@ -123,6 +137,23 @@ class Log:
             consumer.assign([TopicPartition(*place, begins[place]) for place in left])
             yield from self._read(consumer, left, key, watch)
 
+    def merged(self, since: Offsets, until: Offsets, by: Callable[[Entry], Any]) -> Iterator[Entry]:
+        """Every record between these offsets, in the order of each partition and merged by a key.
+
+        Raises:
+            Unreachable: the broker does not answer.
+        """
+        left = {place: end for place, end in until.items() if since[place] < end}
+        decoders = {topic: self.codec.decoder(topic) for topic, _ in left}
+
+        def entries(place: Place) -> Iterator[Entry]:
+            for message in ahead.messages(place):
+                yield from _entry(message, decoders[place[0]])
+
+        with closing(self._consumer(_FEW_AHEAD)) as consumer, self._reachable():
+            ahead = _Ahead(consumer, since, left)
+            yield from heapq.merge(*map(entries, left), key=by)
+
     def follow(self, topic: str) -> "Tail":
         """What is written to a topic from now on."""
         return Tail(self._consumer(), topic, self.codec)
@@ -158,7 +189,7 @@ class Log:
         wanted = None if key is None else key.encode()
         decoders = {topic: self.codec.decoder(topic) for topic, _ in left}
         while left:
-            messages = consumer.consume(_BATCH, 0.2)
+            messages = _some(consumer)
             if watch:
                 watch.advance(len(messages))
             for message in messages:
@@ -177,9 +208,10 @@ class Log:
         except KafkaException as error:
             raise Unreachable(f"Kafka at {self._bootstrap}: {error}; {START_ONE}") from error
 
-    def _consumer(self) -> Consumer:
+    def _consumer(self, more: Mapping[str, int] = MappingProxyType({})) -> Consumer:
         return Consumer(
             {
+                **more,
                 "bootstrap.servers": self._bootstrap,
                 "group.id": f"gpubroker-cli-{uuid.uuid4()}",
                 "enable.auto.commit": False,
@@ -188,6 +220,43 @@ class Log:
                 "log_level": 0,
             }
         )
+
+
+class _Ahead:
+    """Messages of many partitions by partition, some of each read ahead."""
+
+    def __init__(self, consumer: Consumer, since: Offsets, until: Offsets) -> None:
+        self._consumer = consumer
+        self._until = until
+        self._waiting: dict[Place, deque[Message]] = {place: deque() for place in until}
+        self._paused: set[Place] = set()
+        consumer.assign([TopicPartition(*place, since[place]) for place in until])
+
+    def messages(self, place: Place) -> Iterator[Message]:
+        """Those of a partition, each once, before its end."""
+        waiting, last = self._waiting[place], self._until[place] - 1
+        while True:
+            while not waiting:
+                self._fetch()
+            message = waiting.popleft()
+            if place in self._paused and len(waiting) < _MOST_AHEAD // 2:
+                self._paused.remove(place)
+                self._consumer.resume([TopicPartition(*place)])
+            yield message
+            if message.offset() == last:
+                return
+
+    def _fetch(self) -> None:
+        """Wait for some messages of whatever partition."""
+        for message in _some(self._consumer):
+            place, offset = _position(message)
+            waiting = self._waiting[place]
+            if offset < self._until[place]:
+                waiting.append(message)
+            is_over = offset >= self._until[place] - 1
+            if (is_over or len(waiting) >= _MOST_AHEAD) and place not in self._paused:
+                self._paused.add(place)
+                self._consumer.pause([TopicPartition(*place)])
 
 
 class Tail:
@@ -282,6 +351,12 @@ def _watermarks(consumer: Consumer, place: Place) -> tuple[int, int]:
         raise Unreachable(f"Kafka does not answer: {error}; {START_ONE}") from error
     low, high = found
     return low, high
+
+
+def _some(consumer: Consumer) -> list[Message]:
+    """What has come, as soon as anything has: asked for many, it would wait for so many."""
+    first = consumer.consume(1, 0.2)
+    return first + consumer.consume(_BATCH, 0) if first else first
 
 
 def _position(message: Message) -> tuple[Place, int]:

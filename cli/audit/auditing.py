@@ -12,7 +12,7 @@ from cli.log import Log, Place, tick
 from cli.meter import Meter
 from cli.session import Session
 from schemas.names import BOOKS_COMMANDS
-from udfs.audit.auditor import TOPICS, Auditor, Finding
+from udfs.audit.auditor import Auditor, Finding
 
 QUIET_SECONDS: Final = 3.0
 """A market whose logs have not grown for so long is at rest, if nothing waits for an answer."""
@@ -58,21 +58,24 @@ class Audit:
         self.auditor.count()
         return list(self.auditor.findings.values())
 
+    def ends(self) -> dict[Place, int]:
+        """Where the logs end now, for `catch_up`."""
+        return self._reading.ends()
+
     def catch_up(self, ends: Mapping[Place, int] | None = None) -> None:
         """Read to these ends of the logs, without them to where they end now."""
-        for entries in self._reading.until(ends or self._log.ends(TOPICS)):
-            for entry in entries:
-                self.auditor.take(entry)
+        for entry in self._reading.until(ends or self.ends()):
+            self.auditor.take(entry)
             self.auditor.forget()
         self._meter.end()
 
     def settle(self, seconds: float = REST_SECONDS) -> bool:
         """Wait until the market is at rest, reading on; whether it is."""
-        ends = self._log.ends(TOPICS)
+        ends = self.ends()
         since = began = time.monotonic()
         while True:
             self.catch_up(ends)
-            later, now = self._log.ends(TOPICS), time.monotonic()
+            later, now = self.ends(), time.monotonic()
             if later != ends:  # reading takes time, in which more may have come
                 ends, since = later, now
             elif now - since >= (STILL_SECONDS if self.auditor.waiting() else QUIET_SECONDS):

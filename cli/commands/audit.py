@@ -12,11 +12,11 @@ from rich.console import Console
 from cli import output
 from cli.audit.auditing import QUIET_SECONDS, Audit
 from cli.errors import BadUsage, CannotTell, CheckFailed, CommandError
-from cli.log import Log, connect, located
+from cli.log import connect, located
 from cli.meter import Meter
 from cli.options import AsJson, session
 from cli.session import Session
-from udfs.audit.auditor import RULES, TOPICS, Finding
+from udfs.audit.auditor import RULES, Finding
 
 LOOK_SECONDS: Final = QUIET_SECONDS + 1.0
 """Long enough to see whether the market is at rest."""
@@ -67,12 +67,12 @@ def audit(
         if follow:
             findings = _follow(opened, audited, order_ids, every_seconds, looks)
         else:
-            findings = _once(audited, log, order_ids, ask_hash)
+            findings = _once(audited, order_ids, ask_hash)
     _show(opened, findings, as_json)
 
 
-def _once(audited: Audit, log: Log, order_ids: Sequence[str], ask_hash: bool) -> list[Finding]:
-    audited.catch_up(log.ends(TOPICS))
+def _once(audited: Audit, order_ids: Sequence[str], ask_hash: bool) -> list[Finding]:
+    audited.catch_up()
     if ask_hash:
         audited.ask_hashes()
     at_rest = audited.settle()

@@ -1,7 +1,8 @@
-"""The logs as one stream: every record once, in time, a bounded slice of them at once."""
+"""The logs as one stream: every record once, in time."""
 
+import heapq
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -9,7 +10,7 @@ from unittest import mock
 import pytest
 from rich.console import Console
 
-from cli.audit import auditing, reading
+from cli.audit import auditing
 from cli.audit.auditing import Audit
 from cli.audit.reading import Reading
 from cli.errors import CannotTell
@@ -29,7 +30,8 @@ class Topics:
     def __init__(self, times: Mapping[Place, list[int]], gone: Mapping[Place, int] | None = None):
         self._times = times
         self._gone = gone or {}
-        self.reads: list[int] = []
+        self.asked: list[str] = []
+        """Topics whose ends were asked for, in this order."""
 
     def ranges(self, topics: Collection[str]) -> dict[Place, tuple[int, int]]:
         return {
@@ -41,34 +43,29 @@ class Topics:
             for part in range(2)
         }
 
-    def ends(self) -> dict[Place, int]:
-        return {place: end for place, (_, end) in self.ranges(TOPICS).items()}
+    def ends(self, topics: Collection[str] = TOPICS) -> dict[Place, int]:
+        self.asked += topics
+        return {place: end for place, (_, end) in self.ranges(topics).items()}
 
-    def first_from(self, topics: Collection[str], at_ms: int) -> dict[Place, int]:
-        return {
-            place: next((i for i, at in enumerate(self._times.get(place, ())) if at >= at_ms), end)
-            for place, (_, end) in self.ranges(topics).items()
-        }
-
-    def read(
+    def merged(
         self,
-        topics: Collection[str],
-        *,
-        since: Mapping[Place, int] | None = None,
-        until: Mapping[Place, int] | None = None,
-        partition: int | None = None,
+        since: Mapping[Place, int],
+        until: Mapping[Place, int],
+        by: Callable[[Entry], Any],
     ) -> Iterator[Entry]:
-        count = 0
-        for place, (low, high) in self.ranges(topics).items():
-            if partition not in (None, place[1]):
-                continue
-            first, last = max((since or {}).get(place, 0), low), (until or {}).get(place, high)
-            for offset in range(first, last):
-                at_ms = self._times[place][offset]
-                fact = {} if place[0].endswith("commands") else {"occurred_at_ms": at_ms}
-                count += 1
-                yield Entry(place[0], "key", at_ms, fact, place[1], offset)
-        self.reads.append(count)
+        places = [self._entries(place, since[place], end) for place, end in until.items()]
+        yield from heapq.merge(*places, key=by)
+
+    def read(self, topics: Collection[str], *, partition: int) -> Iterator[Entry]:
+        for topic in topics:
+            low, high = self.ranges([topic])[topic, partition]
+            yield from self._entries((topic, partition), low, high)
+
+    def _entries(self, place: Place, low: int, high: int) -> Iterator[Entry]:
+        for offset in range(low, high):
+            at_ms = self._times[place][offset]
+            fact = {} if place[0].endswith("commands") else {"occurred_at_ms": at_ms}
+            yield Entry(place[0], "key", at_ms, fact, place[1], offset)
 
 
 def begun(log: Topics) -> Reading:
@@ -76,9 +73,7 @@ def begun(log: Topics) -> Reading:
     return Reading(opened, METER)
 
 
-def test_every_record_comes_once_and_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A quiet month, then a burst: the slices follow how much there is."""
-    monkeypatch.setattr(reading, "MOST_AT_ONCE", 100)
+def test_every_record_comes_once_and_in_time() -> None:
     quiet = [NOW_MS - day * DAY_MS for day in range(30, 1, -1)]
     burst = [NOW_MS - DAY_MS + 20 * number for number in range(2_000)]
     log = Topics(
@@ -88,23 +83,34 @@ def test_every_record_comes_once_and_in_time(monkeypatch: pytest.MonkeyPatch) ->
             (ORDERS_MATCHED, 0): [at + 7 for at in burst],
         }
     )
-    slices = list(begun(log).until(log.ends()))
-    found = [(entry.topic, entry.partition, entry.offset) for each in slices for entry in each]
-    assert len(found) == len(set(found)) == len(quiet) + 3 * len(burst)
-    assert max(map(len, slices)) <= 200, "a second of the burst, which is the least slice"
-    times = [entry.at_ms for each in slices for entry in each]
+    found = list(begun(log).until(log.ends()))
+    places = [(entry.topic, entry.partition, entry.offset) for entry in found]
+    assert len(places) == len(set(places)) == len(quiet) + 3 * len(burst)
+    times = [entry.at_ms for entry in found]
     assert times == sorted(times)
+
+
+def test_of_the_same_time_a_command_comes_before_what_it_made() -> None:
+    at = [NOW_MS]
+    log = Topics({(ORDERS_MATCHED, 0): at, (BOOKS_COMMANDS, 1): at, (ACCOUNTS_COMMANDS, 0): at})
+    topics = [entry.topic for entry in begun(log).until(log.ends())]
+    assert topics == [ACCOUNTS_COMMANDS, BOOKS_COMMANDS, ORDERS_MATCHED]
+
+
+def test_ends_are_asked_for_from_effects_to_causes() -> None:
+    """So that what comes meanwhile leaves no effect without its cause."""
+    log = Topics({})
+    begun(log).ends()
+    assert log.asked[-2:] == [BOOKS_COMMANDS, ACCOUNTS_COMMANDS]
 
 
 def test_it_reads_on_from_where_it_was() -> None:
     times = {(ACCOUNTS_COMMANDS, 0): [NOW_MS - 5_000, NOW_MS - 4_000, NOW_MS - 3_000]}
     log = Topics(times)
     read = begun(log)
-    first = [
-        e.offset for each in read.until({**log.ends(), (ACCOUNTS_COMMANDS, 0): 1}) for e in each
-    ]
+    first = [each.offset for each in read.until({**log.ends(), (ACCOUNTS_COMMANDS, 0): 1})]
     times[ACCOUNTS_COMMANDS, 0].append(NOW_MS)
-    rest = [entry.offset for each in read.until(log.ends()) for entry in each]
+    rest = [each.offset for each in read.until(log.ends())]
     assert (first, rest) == ([0], [1, 2, 3])
     assert list(read.until(log.ends())) == []
 
@@ -123,20 +129,20 @@ def test_facts_count_from_when_every_topic_has_them() -> None:
 
 
 def test_what_comes_while_the_logs_are_read_is_read_before_the_market_counts_as_at_rest() -> None:
-    log = SimpleNamespace(end=1)
-    log.ends = lambda topics: {(ORDERS_MATCHED, 0): log.end}
+    ends = {(ORDERS_MATCHED, 0): 1}
     audit = Audit.__new__(Audit)
-    audit._log, audit.auditor = log, SimpleNamespace(waiting=lambda: False)  # type: ignore[assignment]
+    audit.auditor = SimpleNamespace(waiting=lambda: False)  # type: ignore[assignment]
     read: list[int] = []
 
-    def catch_up(ends: Mapping[Place, int]) -> None:
-        read.append(ends[ORDERS_MATCHED, 0])
+    def catch_up(until: Mapping[Place, int]) -> None:
+        read.append(until[ORDERS_MATCHED, 0])
         if len(read) == 1:  # so much was behind that reading it takes longer than a rest
             time.sleep(0.2)
-            log.end = 2
+            ends[ORDERS_MATCHED, 0] = 2
 
     with (
         mock.patch.object(auditing, "QUIET_SECONDS", 0.1),
+        mock.patch.object(audit, "ends", side_effect=lambda: dict(ends)),
         mock.patch.object(audit, "catch_up", catch_up),
     ):
         assert audit.settle()
