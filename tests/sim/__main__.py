@@ -10,11 +10,13 @@ small one again.
 """
 
 import argparse
+import faulthandler
 import json
 import multiprocessing
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -29,6 +31,9 @@ MUTANT_SEEDS = 500
 """Within so many seeds each mutant must be found."""
 PROGRESS_SECONDS = 10.0
 CHUNK = 20
+STANDS_STILL_SECONDS = 60.0
+"""A seed takes a fifth of a second."""
+STANDARD_ERROR = 2
 
 
 class Swept(NamedTuple):
@@ -114,8 +119,21 @@ def _outcomes(seeds: range, processes: int) -> Iterator[Swept]:
     if processes == 1:
         yield from map(_run_seed, seeds)
         return
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
-        yield from pool.imap_unordered(_run_seed, seeds, CHUNK)
+    chunks = [seeds[first : first + CHUNK] for first in range(0, len(seeds), CHUNK)]
+    # Unlike multiprocessing's Pool it ends with an error when a process of it dies.
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("fork")) as pool:
+        for ran in as_completed([pool.submit(_run_seeds, chunk) for chunk in chunks]):
+            yield from ran.result()
+
+
+def _run_seeds(seeds: range) -> list[Swept]:
+    """Some seeds in a process of their own, which says where it is and ends if it stands still."""
+    swept = []
+    for seed in seeds:
+        faulthandler.dump_traceback_later(STANDS_STILL_SECONDS, exit=True, file=STANDARD_ERROR)
+        swept.append(_run_seed(seed))
+    faulthandler.cancel_dump_traceback_later()
+    return swept
 
 
 def _run_seed(seed: int) -> Swept:
