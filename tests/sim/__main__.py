@@ -19,9 +19,10 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple
 
-from tests.sim.mutants import MUTANTS
+from tests.sim.mutants import LATE, MUTANTS
 from tests.sim.run import Outcome, run
 from tests.sim.schedule import Schedule, schedule
 from tests.sim.shrink import first_failure, kept, ranges, read_ranges, shrunk
@@ -191,8 +192,9 @@ def _mutants(options: argparse.Namespace) -> int:
 
 
 def _found_mutant(name: str) -> tuple[str, str | None]:
+    begin = LATE.get(name, 0)
     with MUTANTS[name]():
-        found = first_failure(range(MUTANT_SEEDS), schedule)
+        found = first_failure(chain(range(begin, MUTANT_SEEDS), range(begin)), schedule)
     return name, f"seed {found[0].seed}: {_text(found[1])[:110]}" if found else None
 
 

@@ -233,3 +233,11 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "any_fact_is_enough": _any_fact_is_enough,
 }
 """By name; each patches while its context lasts."""
+
+LATE: Final[Mapping[str, int]] = {
+    "short_leases": 53,
+    "checkpoint_before_flush": 62,
+    "told_pending_again": 29,
+    "any_fact_is_enough": 333,
+}
+"""The first seeds that find those that are found late, where the search for them begins."""

@@ -1,6 +1,6 @@
 """A failing schedule made small: without every feature and move that the offence does not need."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -73,7 +73,7 @@ def _sign(outcome: Outcome) -> str:
 
 
 def first_failure(
-    seeds: Sequence[int], schedule_of: Callable[[int], Schedule]
+    seeds: Iterable[int], schedule_of: Callable[[int], Schedule]
 ) -> tuple[Schedule, Outcome] | None:
     """The first of these seeds that fails, and how."""
     for seed in seeds:
