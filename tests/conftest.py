@@ -20,6 +20,16 @@ for _client in ("httpx", "httpx2"):
 """They tell each request, and a failure would be reported with all of them."""
 
 
+UNCOVERED = ("tests/sim/", "tests/fuzz/", "tests/bench/", "tests/udfs/test_explain.py")
+"""Tests that go the same ways thousands of times, which other tests have covered."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Do not count lines where that would only take time."""
+    if item.nodeid.startswith(UNCOVERED):
+        item.add_marker(pytest.mark.no_cover)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Cut unit tests off the network; Unix sockets stay, asyncio's loop is made of them."""
     if not any(map(item.get_closest_marker, ("stack", "browser"))):

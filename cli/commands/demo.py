@@ -44,6 +44,9 @@ def demo(
     orders: Annotated[
         int, typer.Option("--orders", min=1, help="Play so many of the 7,064 tasks.")
     ] = 7_064,
+    nodes: Annotated[
+        int, typer.Option("--nodes", min=1, help="Offer so many of the 1,213 nodes.")
+    ] = 1_213,
     seed: Annotated[int, typer.Option("--seed", help="What is drawn, is drawn from this.")] = 1,
     no_up: Annotated[
         bool, typer.Option("--no-up", help="The market runs already, here or elsewhere.")
@@ -56,7 +59,7 @@ def demo(
     if not no_up:
         stack.up(opened.settings, progress=console.print)
     opened = Session(located(opened.settings), opened.transport)
-    supply, bids = plan(speed, orders, seed)
+    supply, bids = plan(speed, orders, nodes, seed)
     with connect(opened.settings) as log:
         checks = uvloop.run(_run(opened, console, log, supply, bids))
     _report(console, opened, checks, time.monotonic() - began)
@@ -64,10 +67,13 @@ def demo(
         raise CheckFailed("a check of the demo is NOT equal")
 
 
-def plan(speed: float, orders: int, seed: int) -> tuple[list[trace.Supply], list[trace.Bid]]:
-    """What will be played: all nodes, and the first so many tasks."""
+def plan(
+    speed: float, orders: int, count: int, seed: int
+) -> tuple[list[trace.Supply], list[trace.Bid]]:
+    """What will be played: so many nodes, from all over the trace, and the first so many tasks."""
     regions = contract.catalogue().regions
-    nodes, references = trace.read_nodes(), trace.read_references()
+    every, references = trace.read_nodes(), trace.read_references()
+    nodes = every[:: max(1, len(every) // count)][:count]
     supply = trace.offer(nodes, references, PROVIDERS, regions, seed)
     gpus = trace.gpus_by_type(nodes)
     tasks = trace.read_tasks()[:orders]

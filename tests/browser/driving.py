@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,12 +111,11 @@ def await_view(page: Page) -> None:
         page.wait_for_timeout(20)
 
 
-def axe_violations(page: Page) -> list[str]:
-    """What axe-core has against the page as it is now, one line each."""
+def axe_violations(page: Page, only: Sequence[str] = ()) -> list[str]:
+    """What axe-core has against the page as it is now, a line each; by rules of some tags alone."""
     page.evaluate(AXE.read_text())
-    found = page.evaluate(
-        "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
-    )
+    options = {"resultTypes": ["violations"], **({"runOnly": list(only)} if only else {})}
+    found = page.evaluate("async told => (await axe.run(document, told)).violations", options)
     return [
         f"{each['id']}: {node['target']} {node['failureSummary']}"
         for each in found

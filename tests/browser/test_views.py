@@ -108,12 +108,15 @@ def test_axe_finds_nothing_in_dialogs(page, served):
 
 
 def assert_accessible(page: Page, name: str) -> None:
-    """Nothing is against the page as it is now, light and dark; a picture of each is kept."""
-    for scheme in ("light", "dark"):
+    """Nothing is against the page as it is now, and in the dark, which differs in its colours.
+
+    A picture of each is kept.
+    """
+    for scheme, only in (("light", ()), ("dark", ("cat.color",))):
         page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(100)
         snap(page, f"{name}-{scheme}")
-        assert axe_violations(page) == []
+        assert axe_violations(page, only) == []
 
 
 @pytest.mark.parametrize("role", VIEWS)

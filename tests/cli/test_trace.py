@@ -115,18 +115,18 @@ def test_a_task_that_accepts_only_what_nobody_has_takes_any() -> None:
 
 
 def test_the_plan_is_a_function_of_the_seed() -> None:
-    assert plan(60_000, 500, seed=3) == plan(60_000, 500, seed=3)
-    assert plan(60_000, 500, seed=3) != plan(60_000, 500, seed=4)
+    assert plan(60_000, 500, 1_213, seed=3) == plan(60_000, 500, 1_213, seed=3)
+    assert plan(60_000, 500, 1_213, seed=3) != plan(60_000, 500, 1_213, seed=4)
 
 
 def test_fewer_orders_are_the_first_of_more() -> None:
-    _, few = plan(60_000, 100, seed=1)
-    _, more = plan(60_000, 200, seed=1)
+    _, few = plan(60_000, 100, 1_213, seed=1)
+    _, more = plan(60_000, 200, 1_213, seed=1)
     assert more[:100] == few
 
 
 def test_the_default_plan_fits_into_a_minute() -> None:
-    _, bids = plan(60_000, 7_064, seed=1)
+    _, bids = plan(60_000, 7_064, 1_213, seed=1)
     assert 30 <= bids[-1].at_seconds <= 60
     a_second = Counter(int(bid.at_seconds) for bid in bids)
     assert max(a_second.values()) <= 800
