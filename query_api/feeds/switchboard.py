@@ -26,6 +26,8 @@ from schemas.codec import Decoder
 LOG = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 10.0
 REST_LOOK_SECONDS = 1.0
+RETURN_SECONDS = 60.0
+"""Within which all who listened before a start have come again: clients try every 30 s at least."""
 TURN = 500
 """Channels that a heartbeat is told on before others have a turn."""
 MOST_RESUMED = 2_000
@@ -75,8 +77,8 @@ class Switchboard:
                 self._of_topic.setdefault(topic, []).append(self.feeds[kind])
         self._last_seqs: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._keep_seconds = keep.seconds
-        self._wanted_at_seconds = clock.now_seconds()
-        """When somebody listened last."""
+        self._wanted_at_seconds = clock.now_seconds() - max(0.0, keep.seconds - RETURN_SECONDS)
+        """When somebody listened last; before a start it was so long ago at the most."""
         self._is_resting = False
         self._waking = asyncio.Lock()
 

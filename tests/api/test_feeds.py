@@ -574,6 +574,20 @@ async def test_facts_rest_while_nobody_could_go_on_and_who_comes_is_told_a_snaps
     assert len(prices.of("pricing.snapshot")[0]["prices"]) == 1
 
 
+async def test_after_a_start_facts_rest_soon_when_nobody_comes_back(
+    feeds: Feeds, world: World, buyer: Caller
+) -> None:
+    board = feeds.service.switchboard
+    world.market.clock.advance(59_000)
+    await board.rest_if_unwanted()
+    assert not feeds.log.is_resting
+    world.market.clock.advance(2_000)
+    await board.rest_if_unwanted()
+    assert feeds.log.is_resting
+    await feeds.enter("/ws/orders/me", buyer)
+    assert not feeds.log.is_resting
+
+
 async def test_feeds_that_cannot_be_woken_say_what_is_away(
     feeds: Feeds, world: World, buyer: Caller
 ) -> None:

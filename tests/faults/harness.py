@@ -131,7 +131,8 @@ class Harness:
         seconds = healing.seconds if healing else None
         if seconds is None or seconds > fault.limit_seconds:
             after = "never" if seconds is None else f"after {seconds:.1f} s"
-            problems.append(f"well {after}, not within {fault.limit_seconds:.0f} s")
+            away = f"; last away by /health: {self.watch.away}" if self.watch.away else ""
+            problems.append(f"well {after}, not within {fault.limit_seconds:.0f} s{away}")
         slowest = self.load.sent.slowest_seconds
         if slowest > fault.limit_seconds + LASTS_SECONDS:
             problems.append(f"a client had to ask for {slowest:.0f} s for one order")

@@ -77,6 +77,8 @@ class Watch:
         self._api = httpx.Client(base_url=settings.text("API_URL"), timeout=3.0)
         brokers = {"bootstrap.servers": settings.text("KAFKA_BOOTSTRAP"), "log_level": 0}
         self._groups = [Consumer(brokers | {"group.id": group}) for group in VIEWS]
+        self.away = ""
+        """What /health told last to be away; empty for nothing since the last fault."""
 
     def close(self) -> None:
         self._api.close()
@@ -91,7 +93,7 @@ class Watch:
             began: when the fault was over, on the monotonic clock.
             limit_seconds: how long is waited.
         """
-        healing = Healing()
+        healing, self.away = Healing(), ""
         goal: dict[Place, int] | None = None
         while time.monotonic() - began < limit_seconds and healing.views is None:
             now = time.monotonic() - began
@@ -117,8 +119,12 @@ class Watch:
 
     def _is_healthy(self) -> bool:
         try:
-            return bool(self._api.get("/health").json()["status"] == "healthy")
-        except (httpx.HTTPError, ValueError, KeyError):
+            told = self._api.get("/health").json()
+            away = [name for name, state in told["dependencies"].items() if state != "connected"]
+            self.away = ", ".join(away) or self.away
+            return bool(told["status"] == "healthy")
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            self.away = f"the API ({type(error).__name__})"
             return False
 
     def _ends(self) -> dict[Place, int] | None:
