@@ -27,7 +27,7 @@ ALONE: Final = {
     "projection": "projecting",
 }
 """What needs none of the market's servers, or starts the one that it needs: names and modules."""
-ON_SERVERS: Final = {"saturation": "saturation", "market": "market"}
+ON_SERVERS: Final = {"saturation": "saturation", "market": "market", "size": "size"}
 """What starts several of the market's servers, or all of them, on ports of their own."""
 BENCHES: Final = ALONE | ON_SERVERS
 

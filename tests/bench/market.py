@@ -44,7 +44,7 @@ def measure(quick: bool) -> Section:
     )
     figures: dict[str, float] = {}
     began = time.monotonic()
-    with _home() as home, real_stack(home, progress=say) as settings:
+    with own_home() as home, real_stack(home, progress=say) as settings:
         figures["first start, s"] = time.monotonic() - began
         time.sleep(SETTLE_SECONDS)
         figures["memory idle, MB"] = _memory_mb(settings)
@@ -53,7 +53,11 @@ def measure(quick: bool) -> Section:
         if not quick:
             figures["stop, s"] = _seconds(lambda: stack.down(settings, progress=say))
             figures["start again, s"] = _seconds(lambda: stack.up(settings, progress=say))
-    with _home() as home, real_stack(home, WITHOUT_FLINK, say) as settings, plain.running(settings):
+    with (
+        own_home() as home,
+        real_stack(home, WITHOUT_FLINK, say) as settings,
+        plain.running(settings),
+    ):
         beside = uvloop.run(latency.measure(Session(settings), options))
     for where, those in (("", results), (" without Flink", beside)):
         for each in those:
@@ -64,7 +68,8 @@ def measure(quick: bool) -> Section:
 
 
 @contextmanager
-def _home() -> Iterator[Path]:
+def own_home() -> Iterator[Path]:
+    """A state folder that is gone when the block ends."""
     with TemporaryDirectory(prefix="gpubroker-", ignore_cleanup_errors=True) as home:
         Path(home).chmod(0o755)  # PostgreSQL may run as another user
         yield Path(home)

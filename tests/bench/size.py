@@ -1,35 +1,38 @@
 """A large market in the running jobs: a million resting orders, and an account with many nodes.
 
-    python -m tests.bench.size [--orders 1000000 --accounts 50000 --nodes 100000] [--write PAGE]
+    python -m tests.bench --only size
 
 Commands are written straight to the accounts' log, in bulk, as the API would make them; the jobs
 take it from there. Then: what a burst costs beside the same burst with a thousand resting orders,
-what the TaskManager holds, how large and slow a checkpoint is, how long `down` and `up` take, and
-how long the first command of a large book and of a large account takes after it. It needs a market
-of its own (`gpubroker up` with an empty state folder), which is the fuller for it afterwards.
+how long an order takes from POST to trade meanwhile, what the TaskManager holds, how large and slow
+a checkpoint is, how long `down` and `up` take, and how long the first command of a large book and
+of a large account takes after it. The market is the bench's own.
 """
 
 import argparse
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 from typing import Any, Final
 from uuid import UUID
 
 import httpx
 import psutil
+import uvloop
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 import stack
-from cli.log import located
+from cli.session import Session
 from schemas import contract, names, registry
 from schemas.codec import Codec
-from schemas.settings import Settings, from_environment
+from schemas.settings import Settings
 from stack.flink import TASKMANAGER
-from tests.bench.report import machine, write
+from tests.bench import latency
+from tests.bench.market import own_home
+from tests.bench.report import Goal, Section, say
+from tests.stack_fixture import real_stack
 
 BOOKS: Final = tuple(
     f"{gpu_type}.{product}"
@@ -47,7 +50,12 @@ CHECKPOINT_SECONDS: Final = 120.0
 SELLER: Final = str(UUID(int=0xA5, version=4))
 REGION: Final = "us-west-2"
 YEAR_MS: Final = 365 * 86_400_000
-MARKERS: Final = ("<!-- bench-size:start -->", "<!-- bench-size:end -->")
+ON_TOP: Final = 500
+"""Orders a second by HTTP, whose trades are timed while all others rest."""
+MOST_TIMES, MOST_MB, MOST_UP_SECONDS, MOST_MS = 2.0, 3_000.0, 90.0, 50.0
+"""What binds: a command's time to that of a small market, the TaskManager's memory, the time until
+all is restored and ready, order to trade's p95."""
+RATIO, MEMORY, READY = "a command's time to that", "TaskManager, MB", "up and ready, s"
 Command = dict[str, Any]
 
 
@@ -62,6 +70,10 @@ class Wire:
     flink: httpx.Client
     sent: int = 0
     encoders: dict[str, Any] = field(default_factory=dict)
+
+    def close(self) -> None:
+        self.reader.close()
+        self.flink.close()
 
     def send(self, topic: str, key: str, record: Command) -> None:
         """Append, waiting while too much is on its way."""
@@ -94,46 +106,90 @@ class Wire:
         return time.monotonic() - began
 
 
-def main() -> None:
-    options = _options()
-    settings = located(from_environment())
-    wire = _connect(settings)
-    figures: dict[str, str] = {}
-    try:
-        measure(wire, options, figures)
-    finally:
-        print(report(figures))
-    text = report(figures)
-    if options.write:
-        write(options.write, text, MARKERS, "A large market")
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a market."""
+
+    orders: int = 1_000_000
+    """That rest."""
+    accounts: int = 50_000
+    nodes: int = 100_000
+    """Of one more account."""
+    burst: int = 10_000
+    """Commands at once."""
+    bursts: int = 5
+    """So often; the best counts."""
+    seconds: float = 20.0
+    """Of orders by HTTP."""
 
 
-def measure(wire: Wire, options: argparse.Namespace, figures: dict[str, str]) -> None:
+TINY: Final = Size(2_000, 100, 100, 200, 1, 1.0)
+
+
+def measure(quick: bool) -> Section:
+    """Fill a market, measure it, stop it and start it again."""
+    size = TINY if quick else Size()
+    with (
+        own_home() as home,
+        real_stack(home, progress=say) as settings,
+        closing(_connect(settings)) as wire,
+    ):
+        return _section(size, _measured(wire, size))
+
+
+def _measured(wire: Wire, size: Size) -> dict[str, float]:
     """All figures in their order."""
-    open_accounts(wire, options.accounts)
-    fill(wire, range(SMALL), options.accounts)
-    few = [burst(wire, options, number) for number in range(options.bursts)]
-    figures[f"µs a command in a burst, {SMALL:,} resting"] = f"{min(few):.0f}"
-    seconds = fill(wire, range(SMALL, options.orders), options.accounts)
-    figures[f"{options.orders:,} bids of {options.accounts:,} accounts, s"] = f"{seconds:.0f}"
-    figures[f"{options.nodes:,} nodes of one account, s"] = f"{register(wire, options.nodes):.0f}"
-    many = [burst(wire, options, options.bursts + number) for number in range(options.bursts)]
-    figures[f"µs a command in a burst, {options.orders:,} resting"] = f"{min(many):.0f}"
-    figures["ratio"] = f"{min(many) / min(few):.2f}"
-    figures["an ask of the account with all nodes, ms"] = _spread(wire, ask_latency)
-    figures["TaskManager, MB RSS"] = f"{taskmanager_bytes(wire.settings) / 1e6:,.0f}"
-    figures |= checkpoints(wire)
-    figures |= restart(wire)
-    figures[f"first command of a book of {options.orders // len(BOOKS):,}, ms"] = (
-        f"{book_latency(wire, 0):,.0f}"
-    )
-    figures["second, ms"] = f"{book_latency(wire, 1):,.0f}"
-    figures[f"first command of the account with {options.nodes:,} nodes, ms"] = (
-        f"{account_latency(wire, 0):,.0f}"
-    )
-    figures["its second, ms"] = f"{account_latency(wire, 1):,.0f}"
-    figures["TaskManager after the restore, MB RSS"] = (
-        f"{taskmanager_bytes(wire.settings) / 1e6:,.0f}"
+    told: dict[str, float] = {}
+    open_accounts(wire, size.accounts)
+    fill(wire, range(SMALL), size.accounts)
+    few = min(burst(wire, size, number) for number in range(size.bursts))
+    told[f"µs a command in a burst, {SMALL:,} resting"] = few
+    seconds = fill(wire, range(SMALL, size.orders), size.accounts)
+    told[f"{size.orders:,} bids of {size.accounts:,} accounts rest after, s"] = seconds
+    told[f"{size.nodes:,} nodes of one account, s"] = register(wire, size.nodes)
+    many = min(burst(wire, size, size.bursts + number) for number in range(size.bursts))
+    told[f"µs a command in a burst, {size.orders:,} resting"] = many
+    told[RATIO] = many / few
+    asks = sorted(ask_latency(wire, number) for number in range(20))
+    told["an ask of the account with all nodes, median, ms"] = asks[10]
+    told["greatest of 20, ms"] = asks[-1]
+    on_top = latency_on_top(wire.settings, size.seconds)
+    told |= {f"order to trade at {ON_TOP}/s, {name}, ms": ms for name, ms in on_top.items()}
+    told[MEMORY] = taskmanager_bytes(wire.settings) / 1e6
+    told["all processes, MB"] = sum(each.memory_bytes for each in stack.status(wire.settings)) / 1e6
+    told |= checkpoints(wire)
+    told |= restart(wire)
+    told[f"first command of a book of {size.orders // len(BOOKS):,}, ms"] = book_latency(wire, 0)
+    told["its second, ms"] = book_latency(wire, 1)
+    told[f"first command of the account of {size.nodes:,} nodes, ms"] = account_latency(wire, 0)
+    told["the account's second, ms"] = account_latency(wire, 1)
+    told["TaskManager after the restore, MB"] = taskmanager_bytes(wire.settings) / 1e6
+    return told
+
+
+def _section(size: Size, told: dict[str, float]) -> Section:
+    p95 = told[f"order to trade at {ON_TOP}/s, p95, ms"]
+    return Section(
+        title="A large market",
+        text=(
+            f"{size.orders:,} bids of {size.accounts:,} accounts rest in {len(BOOKS)} books; the"
+            f" commands are appended in bulk to the accounts' log. A burst is {size.burst:,} bids"
+            f" that come and go at once, the best of {size.bursts} counts; the first on a market of"
+            f" {SMALL:,} resting orders. Order to trade is that of orders by HTTP in eight other"
+            " books of the same jobs. `down` makes savepoints; `up` is over when all is ready."
+        ),
+        packages=("apache-flink",),
+        head=["", "figure"],
+        rows=[
+            [name, f"{each:.2f}" if each < 10 else f"{each:,.0f}"] for name, each in told.items()
+        ],
+        goals=[
+            Goal(RATIO, MOST_TIMES, told[RATIO], is_bound=True),
+            Goal(MEMORY, MOST_MB, told[MEMORY], is_bound=True),
+            Goal(READY, MOST_UP_SECONDS, told[READY], is_bound=True),
+            Goal(f"order to trade at {ON_TOP}/s, p95, ms", MOST_MS, p95, is_bound=True),
+        ],
+        figures=dict(told),
     )
 
 
@@ -174,7 +230,7 @@ def register(wire: Wire, nodes: int) -> float:
 # Measuring
 
 
-def burst(wire: Wire, options: argparse.Namespace, number: int) -> float:
+def burst(wire: Wire, size: Size, number: int) -> float:
     """Microseconds a command of many sent at once through both jobs: bids that come and go.
 
     They are of so few accounts that all but the first burst find them in memory.
@@ -184,14 +240,14 @@ def burst(wire: Wire, options: argparse.Namespace, number: int) -> float:
     bids = [
         _bid(draw.randrange(SMALL))
         | {"order_id": _id(f"burst {number}", index), "time_in_force": "IOC"}
-        for index in range(options.burst)
+        for index in range(size.burst)
     ]
     began = time.monotonic()
     for body in bids:
         wire.send(*_account(account_id(draw.randrange(BURSTING)), "place_order", body))
-    wire.await_records("orders.cancelled", before + options.burst, ANSWER_SECONDS)
+    wire.await_records("orders.cancelled", before + size.burst, ANSWER_SECONDS)
     seconds = time.monotonic() - began
-    return seconds * 1e6 / int(options.burst)
+    return seconds * 1e6 / size.burst
 
 
 def ask_latency(wire: Wire, number: int) -> float:
@@ -235,9 +291,15 @@ def _until_told(wire: Wire, topic: str, sent: tuple[str, str, Command]) -> float
     return (time.monotonic() - began) * 1000
 
 
-def _spread(wire: Wire, latency: Callable[[Wire, int], float]) -> str:
-    taken = sorted(latency(wire, number) for number in range(20))
-    return f"median {taken[10]:.0f}, greatest {taken[-1]:.0f}"
+def latency_on_top(settings: Settings, seconds: float) -> dict[str, float]:
+    """Percentiles of order to trade by HTTP, ms; no order may be lost."""
+    options = argparse.Namespace(
+        rate=0, rates=str(ON_TOP), seconds=seconds, warm_up=seconds, gpus_per_node=8, asks=0.0
+    )
+    (told,) = uvloop.run(latency.measure(Session(settings), options))
+    if told.lost:
+        raise SystemExit(f"{told.lost} orders are lost")
+    return {"p50": told.trade_p50, "p95": told.trade_p95, "p99": told.trade_p99}
 
 
 def taskmanager_bytes(settings: Settings) -> int:
@@ -246,46 +308,37 @@ def taskmanager_bytes(settings: Settings) -> int:
     return int(psutil.Process(pid).memory_info().rss)
 
 
-def checkpoints(wire: Wire) -> dict[str, str]:
-    """The newest checkpoint of each job that began after now: size and duration."""
-    return {
-        f"checkpoint of {job['name'].split(':')[0]}": _checkpoint(wire, job["jid"])
-        for job in wire.flink.get("/jobs/overview").json()["jobs"]
-        if job["state"] == "RUNNING"
-    }
+def checkpoints(wire: Wire) -> dict[str, float]:
+    """The newest checkpoint of the large jobs that began after now: size and duration."""
+    told: dict[str, float] = {}
+    for job in wire.flink.get("/jobs/overview").json()["jobs"]:
+        name = job["name"].split(":")[0]
+        if name in ("admission", "matching"):
+            newest = _checkpoint(wire, job["jid"])
+            told[f"checkpoint of {name}, MB"] = newest["state_size"] / 1e6
+            told[f"made in, ms ({name})"] = newest["end_to_end_duration"]
+    return told
 
 
-def _checkpoint(wire: Wire, job_id: str) -> str:
+def _checkpoint(wire: Wire, job_id: str) -> dict[str, Any]:
     now_ms = time.time() * 1000
     deadline = time.monotonic() + CHECKPOINT_SECONDS
     while time.monotonic() < deadline:
         told = wire.flink.get(f"/jobs/{job_id}/checkpoints").json()["latest"]["completed"]
         if told and told["trigger_timestamp"] > now_ms:
-            size_mb, written_mb = told["state_size"] / 1e6, told["checkpointed_size"] / 1e6
-            return f"{size_mb:,.0f} MB, {written_mb:,.1f} written, {told['end_to_end_duration']} ms"
+            return dict(told)
         time.sleep(0.5)
-    return "none came"
+    raise SystemExit(f"no checkpoint within {CHECKPOINT_SECONDS:.0f} s")
 
 
-def restart(wire: Wire) -> dict[str, str]:
+def restart(wire: Wire) -> dict[str, float]:
     """Seconds of `down` (with savepoints) and of `up` until all is ready."""
     began = time.monotonic()
-    stack.down(wire.settings, progress=_say)
+    stack.down(wire.settings, progress=say)
     stopped = time.monotonic()
-    stack.up(wire.settings, progress=_say)
+    stack.up(wire.settings, progress=say)
     ended = time.monotonic()
-    return {"down, s": f"{stopped - began:.0f}", "up and ready, s": f"{ended - stopped:.0f}"}
-
-
-def report(figures: dict[str, str]) -> str:
-    """The figures as Markdown."""
-    lines = [
-        machine().replace(" and the load generator on it", " on it"),
-        "",
-        "| | |",
-        "|---|---:|",
-    ]
-    return "\n".join(lines + [f"| {name} | {figure} |" for name, figure in figures.items()])
+    return {"down, s": stopped - began, READY: ended - stopped}
 
 
 # Commands
@@ -343,22 +396,3 @@ def _connect(settings: Settings) -> Wire:
     codec = registry.connect(settings).codec()
     flink = httpx.Client(base_url=settings.text("FLINK_URL"), timeout=15.0)
     return Wire(settings, codec, producer, reader, flink)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.size", description=__doc__)
-    parser.add_argument("--orders", type=int, default=1_000_000, help="that rest")
-    parser.add_argument("--accounts", type=int, default=50_000)
-    parser.add_argument("--nodes", type=int, default=100_000, help="of one more account")
-    parser.add_argument("--burst", type=int, default=10_000, help="commands at once")
-    parser.add_argument("--bursts", type=int, default=5, help="so often, the best counts")
-    parser.add_argument("--write", type=Path, help="page whose marked section to renew")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    main()
