@@ -8,9 +8,9 @@ import pytest
 from cli.audit import agreement
 from cli.audit.agreement import Agreement
 from cli.audit.views import Views
-from cli.log import Entry as LogEntry
+from cli.log import Entry
 from schemas.names import ORDERS_MATCHED
-from tests.sim.audited import Entry, audited
+from tests.sim.audited import audited
 from tests.sim.test_audited import SEED, played
 from udfs.audit.agreement import TRADE, TRADES_IN_A_BUCKET, Orders, Sum, bucket_of, order_text
 from udfs.audit.agreement import Trades as TradeSums
@@ -84,11 +84,11 @@ class Topics:
     def __init__(self, log: Iterable[Entry]) -> None:
         self._log = list(log)
 
-    def read(self, topics: Iterable[str], *, key: str | None = None) -> Iterator[LogEntry]:
+    def read(self, topics: Iterable[str], *, key: str | None = None) -> Iterator[Entry]:
         wanted = set(topics)
         for each in self._log:
             if each.topic in wanted and key in (None, each.key):
-                yield LogEntry(*each)
+                yield each
 
 
 def told(order_id: str, life: Fact) -> Fact:

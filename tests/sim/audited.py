@@ -1,25 +1,10 @@
 """A run's logs as a running market's auditor reads them, so that the two judges can be compared."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
 
+from cli.log import Entry
 from tests.sim.log import CODEC, Broker
 from udfs.audit.auditor import TOPICS, Auditor
-
-
-class Entry(NamedTuple):
-    """A record, as `cli.log.Log` reads it."""
-
-    topic: str
-    key: str
-    at_ms: int
-    record: dict[str, Any]
-    partition: int
-    offset: int
-
-    @property
-    def where(self) -> str:
-        return f"{self.topic}[{self.partition}]@{self.offset}"
 
 
 def entries(broker: Broker) -> Iterator[Entry]:

@@ -7,9 +7,10 @@ from random import Random
 
 import pytest
 
+from cli.log import Entry
 from schemas.names import ACCOUNTS_COMMANDS, BOOKS_COMMANDS, FACT_TOPICS
 from tests.sim.api import ids_of
-from tests.sim.audited import Entry, audited, entries
+from tests.sim.audited import audited, entries
 from tests.sim.run import come_to_rest
 from tests.sim.schedule import schedule
 from tests.sim.watcher import Watcher
