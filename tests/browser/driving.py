@@ -112,7 +112,7 @@ def await_view(page: Page) -> None:
 
 
 def axe_violations(page: Page, only: Sequence[str] = ()) -> list[str]:
-    """What axe-core has against the page as it is now, a line each; by rules of some tags alone."""
+    """What axe-core has against the page as it is now, a line each; by some rules alone."""
     page.evaluate(AXE.read_text())
     options = {"resultTypes": ["violations"], **({"runOnly": list(only)} if only else {})}
     found = page.evaluate("async told => (await axe.run(document, told)).violations", options)
