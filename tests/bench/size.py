@@ -123,7 +123,7 @@ class Size:
     """Of orders by HTTP."""
 
 
-TINY: Final = Size(2_000, 100, 100, 200, 1, 1.0)
+TINY: Final = Size(2_000, BURSTING, 100, 200, 1, 1.0)
 
 
 def measure(quick: bool) -> Section:
