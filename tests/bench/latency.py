@@ -22,6 +22,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
@@ -325,20 +326,24 @@ class Market:
 
     def _fates(self, phase: Phase) -> Counter[str]:
         """What the API says of accepted orders whose trade was not seen."""
-        return Counter(
-            self._fate(bid_id, self._buyer(number))
-            for number, bid_id in enumerate(phase.bid_ids)
-            if bid_id in phase.accepted and bid_id not in phase.traded_at
-        )
+        with ExitStack() as opened:
+            clients = {
+                buyer: opened.enter_context(Client(self._url, buyer.key)) for buyer in self._buyers
+            }
+            return Counter(
+                _fate(clients[self._buyer(number)], bid_id)
+                for number, bid_id in enumerate(phase.bid_ids)
+                if bid_id in phase.accepted and bid_id not in phase.traded_at
+            )
 
-    def _fate(self, bid_id: str, buyer: Party) -> str:
-        with Client(self._url, buyer.key) as client:
-            try:
-                order: dict[str, Any] = client.get(f"/orders/{bid_id}")
-            except Refused:
-                return "lost"
-        decided = order["status"] != "pending" or order["book_seq"] is not None
-        return "resting" if decided else "lost"
+
+def _fate(client: Client, bid_id: str) -> str:
+    try:
+        order: dict[str, Any] = client.get(f"/orders/{bid_id}")
+    except Refused:
+        return "lost"
+    decided = order["status"] != "pending" or order["book_seq"] is not None
+    return "resting" if decided else "lost"
 
 
 def result(
