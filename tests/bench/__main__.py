@@ -27,16 +27,18 @@ ALONE: Final = {
     "projection": "projecting",
 }
 """What needs none of the market's servers, or starts the one that it needs: names and modules."""
-ON_SERVERS: Final = {"saturation": "saturation", "market": "market", "size": "size"}
+ON_SERVERS: Final = {"saturation": "saturation", "market": "market"}
 """What starts several of the market's servers, or all of them, on ports of their own."""
-BENCHES: Final = ALONE | ON_SERVERS
+ON_DEMAND: Final = {"size": "size"}
+"""Measured only when named: it takes as long as all others."""
+BENCHES: Final = ALONE | ON_SERVERS | ON_DEMAND
 
 
 def main() -> None:
     """Measure, tell and write."""
     options = _options()
     sections: dict[str, Section] = {}
-    for name in options.only or (ALONE if options.quick else BENCHES):
+    for name in options.only or (ALONE if options.quick else ALONE | ON_SERVERS):
         began = time.monotonic()
         say(f"{name} …")
         sections[name] = _measure(name, options.quick)

@@ -8,12 +8,12 @@ the market, and on another one where a plain process is admission and matching, 
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 import uvloop
 
@@ -37,7 +37,7 @@ WITHOUT_FLINK: Final = ("api", "bootstrap", "projection", "market-data", "feeds"
 
 
 def measure(quick: bool) -> Section:
-    """Start it, load it, and load the one without Flink; `size` stops one and starts it again."""
+    """Start it, load it, stop it and start it again."""
     rates, seconds, warm_up = ("20", 2.0, 1.0) if quick else ("500,1000,2000", 15.0, 30.0)
     options = argparse.Namespace(
         rate=0, rates=rates, seconds=seconds, warm_up=warm_up, gpus_per_node=8, asks=0.0
@@ -50,6 +50,9 @@ def measure(quick: bool) -> Section:
         figures["memory idle, MB"] = _memory_mb(settings)
         results = uvloop.run(latency.measure(Session(settings), options))
         figures["memory after the load, MB"] = _memory_mb(settings)
+        if not quick:
+            figures["stop, s"] = _seconds(lambda: stack.down(settings, progress=say))
+            figures["start again, s"] = _seconds(lambda: stack.up(settings, progress=say))
     with (
         own_home() as home,
         real_stack(home, WITHOUT_FLINK, say) as settings,
@@ -126,3 +129,9 @@ def _trade_ms(each: latency.Result, name: str) -> float:
 def _memory_mb(settings: Settings) -> float:
     """Of all processes together."""
     return sum(row.memory_bytes for row in stack.status(settings)) / 1e6
+
+
+def _seconds(do: Callable[[], Any]) -> float:
+    began = time.monotonic()
+    do()
+    return time.monotonic() - began

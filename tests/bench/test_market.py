@@ -16,7 +16,7 @@ def run(rate: int, trades_ms: list[float], fates: Counter[str] | None = None) ->
 def test_each_rate_has_its_goals_and_its_row() -> None:
     market = [run(500, [10.0] * 99 + [30.0]), run(2_000, [400.0])]
     beside = [run(500, [5.0]), run(2_000, [80.0])]
-    section = _section(market, beside, {"first start, s": 7.0})
+    section = _section(market, beside, {"stop, s": 7.0})
     assert [(goal.what, goal.is_reached) for goal in section.goals] == [
         ("p95 at 500/s, ms", True),
         ("p95 at 500/s to that without Flink", True),
@@ -27,7 +27,7 @@ def test_each_rate_has_its_goals_and_its_row() -> None:
         *("500, without Flink", "2,000, without Flink"),
     ]
     assert section.rows[0][-4:] == ["101", "100", "1", "0"]
-    assert section.notes == ["first start, s: 7."]
+    assert section.notes == ["stop, s: 7."]
     assert not section.unequal
 
 
