@@ -11,6 +11,7 @@ small one again.
 
 import argparse
 import faulthandler
+import gc
 import json
 import multiprocessing
 import sys
@@ -139,6 +140,10 @@ def _run_seeds(seeds: range) -> list[Swept]:
 
 def _run_seed(seed: int) -> Swept:
     outcome = run(schedule(seed))
+    # Jobs that open keep Python's collector from what there is (`jobs.garbage`): of thousands that
+    # open here nothing would ever be freed.
+    gc.unfreeze()
+    gc.collect()
     offence = _text(outcome) if outcome.offence is not None else ""
     return Swept(seed, offence, outcome.records, outcome.trades)
 
