@@ -4,8 +4,6 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 import stack
 from schemas.settings import Settings, from_environment
 
@@ -22,12 +20,3 @@ def real_stack(
         yield stack.up(settings, only, progress=progress)
     finally:
         stack.down(settings, progress=progress)
-
-
-def belongs_to(home: Path) -> list[psutil.Process]:
-    """Every process whose command line names the state folder."""
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if any(str(home) in part for part in process.info["cmdline"] or ())
-    ]

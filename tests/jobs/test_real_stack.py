@@ -375,11 +375,38 @@ class TestPlaceScript:
         assert wire.redis.hget(key, group) is None
 
 
+def run_jobs(settings: Settings, name: str) -> None:
+    environment = {**python_environment(settings), **client_environment(settings)}
+    subprocess.run([sys.executable, "-m", "jobs", name], env=environment, check=True, timeout=400)
+
+
+def test_a_stop_with_savepoint_and_a_submit_go_on_where_they_were(wire: Wire, pair: Pair) -> None:
+    resting = pair.asks("a", 5, 2_000_000)
+    (created,) = wire.until_facts("orders.created", order_id=resting)
+    run_jobs(wire.settings, "stop")
+    assert wire.cluster.jobs() == []
+    in_between = pair.bids("b", 2, 2_000_000)
+    run_jobs(wire.settings, "submit")
+    jobs = wire.cluster.jobs()
+    assert {job.title.split(":")[0] for job in jobs} == {
+        "admission",
+        "matching",
+        "node_health",
+        "spot pricing",
+        "telemetry_rollup",
+    }
+    for job in jobs:
+        url = f"{wire.cluster.url}/jobs/{job.job_id}/checkpoints"
+        assert httpx.get(url).json()["counts"]["restored"] == 1
+    (trade,) = wire.until_facts("orders.matched", bid_order_id=in_between)
+    assert trade["ask_order_id"] == resting
+    assert trade["book_seq"] == created["book_seq"] + 2
+    assert len(wire.facts("orders.created", order_id=resting)) == 1
+
+
 def test_a_second_submit_changes_nothing(wire: Wire) -> None:
     before = wire.cluster.jobs()
-    environment = {**python_environment(wire.settings), **client_environment(wire.settings)}
-    command_line = [sys.executable, "-m", "jobs", "submit"]
-    subprocess.run(command_line, env=environment, check=True, timeout=400)
+    run_jobs(wire.settings, "submit")
     assert wire.cluster.jobs() == before
 
 

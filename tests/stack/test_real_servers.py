@@ -9,19 +9,47 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 import stack
 from schemas.settings import Settings, from_environment
-from stack import disk, state
-from tests.stack_fixture import belongs_to, real_stack
+from stack import disk, processes, state
+from tests.stack_fixture import real_stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
 
 def quiet(line: str) -> None:
     pass
+
+
+def belongs_to(home: Path) -> list[psutil.Process]:
+    """Every process whose command line names the state folder."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(home) in part for part in process.info["cmdline"] or ())
+    ]
+
+
+def test_all_servers_come_up_are_told_of_and_leave_no_process(tmp_path: Path) -> None:
+    with real_stack(tmp_path, "servers") as settings:
+        rows = stack.status(settings)
+        assert {row.name: row.state for row in rows} == dict.fromkeys(
+            (row.name for row in rows), state.READY
+        )
+        assert len(rows) == 7
+        assert all(row.memory_bytes > 1 << 20 and row.uptime_seconds > 0 for row in rows)
+        assert sum(row.memory_bytes for row in rows) < 4 << 30
+        overview = httpx.get(f"{settings.text('FLINK_URL')}/overview").json()
+        assert overview["slots-available"] == 8
+        identities = state.left(state.read(tmp_path))
+        assert all(processes.family(each) for each in identities)
+    assert not any(processes.family(each) for each in identities)
+    assert belongs_to(tmp_path) == []
+    assert {row.state for row in stack.status(settings)} == {state.DOWN}
 
 
 def test_a_second_up_says_so_and_a_wider_one_is_refused(tmp_path: Path) -> None:
