@@ -2,9 +2,7 @@
 
 import logging
 import os
-import tempfile
 from collections.abc import Generator, Iterator
-from pathlib import Path
 
 import pytest
 import pytest_socket
@@ -13,7 +11,7 @@ from typer.testing import CliRunner
 from cli.__main__ import app
 from cli.session import Session
 from schemas.settings import Settings
-from tests.stack_fixture import real_stack
+from tests.stack_fixture import own_home, real_stack
 
 for _client in ("httpx", "httpx2"):
     logging.getLogger(_client).setLevel(logging.WARNING)
@@ -72,12 +70,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def market() -> Iterator[Settings]:
-    """A whole running market of the tests' own: its settings, all addresses filled in.
-
-    Its folder is not pytest's: that one's root is closed to others whenever another pytest starts,
-    and a PostgreSQL that runs as another user then loses its files.
-    """
-    with tempfile.TemporaryDirectory(prefix="gpubroker-", ignore_cleanup_errors=True) as home:
-        Path(home).chmod(0o755)
-        with real_stack(Path(home)) as settings:
-            yield settings
+    """A whole running market of the tests' own: its settings, all addresses filled in."""
+    with own_home() as home, real_stack(home) as settings:
+        yield settings

@@ -3,9 +3,22 @@
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import stack
 from schemas.settings import Settings, from_environment
+
+
+@contextmanager
+def own_home() -> Iterator[Path]:
+    """A state folder that is gone when the block ends.
+
+    It is not pytest's: that one's root is closed to others whenever another pytest starts, and a
+    PostgreSQL that runs as another user then loses its files.
+    """
+    with TemporaryDirectory(prefix="gpubroker-", ignore_cleanup_errors=True) as home:
+        Path(home).chmod(0o755)
+        yield Path(home)
 
 
 @contextmanager

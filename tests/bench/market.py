@@ -8,11 +8,8 @@ the market, and on another one where a plain process is admission and matching, 
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import uvloop
@@ -22,7 +19,7 @@ from cli.session import Session
 from schemas.settings import Settings
 from tests.bench import latency, plain
 from tests.bench.report import Goal, Section, say
-from tests.stack_fixture import real_stack
+from tests.stack_fixture import own_home, real_stack
 
 SETTLE_SECONDS: Final = 10.0
 GOALS: Final = {
@@ -65,14 +62,6 @@ def measure(quick: bool) -> Section:
             names = ("trade_p50", "trade_p95", "trade_p99", "api_p95")
             figures |= {f"{each.rate}/s{where}, {name}, ms": told[name] for name in names}
     return _section(results, beside, figures)
-
-
-@contextmanager
-def own_home() -> Iterator[Path]:
-    """A state folder that is gone when the block ends."""
-    with TemporaryDirectory(prefix="gpubroker-", ignore_cleanup_errors=True) as home:
-        Path(home).chmod(0o755)  # PostgreSQL may run as another user
-        yield Path(home)
 
 
 def _section(

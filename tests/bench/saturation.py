@@ -23,7 +23,6 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -43,7 +42,7 @@ from tests.bench.plain import Output, Plain, partitions, send, text
 from tests.bench.relay import Relay
 from tests.bench.report import Goal, Section, in_turns, say
 from tests.builders import ALICE, BOB, ask, bid
-from tests.stack_fixture import real_stack
+from tests.stack_fixture import own_home, real_stack
 
 PROGRAMS: Final = ("topics", flink.TASKMANAGER)
 """What is started, with all that it needs: broker, registry and JobManager."""
@@ -193,17 +192,16 @@ def digest(outputs: Sequence[Output]) -> dict[tuple[str, str], str]:
 def measure(quick: bool) -> Section:
     """All three, in turns, after a round that warms the JVM up."""
     commands, rounds = (400, 1) if quick else (20_000, 5)
-    with TemporaryDirectory(prefix="gpubroker-", ignore_cleanup_errors=True) as home:
-        Path(home).chmod(0o755)
-        with (
-            real_stack(Path(home), PROGRAMS, say) as settings,
-            patch.dict(os.environ, flink.submit_environment(settings)),
-        ):
-            bench = Bench(settings, Path(home), commands)
-            if not quick:
-                bench.shipped()
-            turns = {SHIPPED: bench.shipped, EMPTY: bench.empty, PLAIN: bench.plain}
-            told = in_turns(turns, rounds)
+    with (
+        own_home() as home,
+        real_stack(home, PROGRAMS, say) as settings,
+        patch.dict(os.environ, flink.submit_environment(settings)),
+    ):
+        bench = Bench(settings, home, commands)
+        if not quick:
+            bench.shipped()
+        turns = {SHIPPED: bench.shipped, EMPTY: bench.empty, PLAIN: bench.plain}
+        told = in_turns(turns, rounds)
     rates = {name: 1e6 / max(median, 1e-3) for name, (median, _) in told.items()}
     shipped = rates[SHIPPED]
     return Section(

@@ -30,9 +30,8 @@ from schemas.codec import Codec
 from schemas.settings import Settings
 from stack.flink import TASKMANAGER
 from tests.bench import latency
-from tests.bench.market import own_home
 from tests.bench.report import Goal, Section, say
-from tests.stack_fixture import real_stack
+from tests.stack_fixture import own_home, real_stack
 
 BOOKS: Final = tuple(
     f"{gpu_type}.{product}"
