@@ -13,12 +13,14 @@ trades, the views have what the log had. After the last run of a fault the load 
 """
 
 import argparse
+import asyncio
 import dataclasses
 import json
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -29,7 +31,7 @@ from cli.log import connect
 from tests.bench.report import machine, write
 from tests.faults import damage, disk, kill, links, overload, pause, poison, wipe
 from tests.faults.fault import Fault
-from tests.faults.harness import Opened, Result
+from tests.faults.harness import Harness, Opened, Result
 from tests.faults.health import Healing
 from tests.faults.market import own_market
 
@@ -62,10 +64,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the market must not outlive us
     began = time.monotonic()
     results = _read(options.results)
-    for linked in () if options.report else (False, True):
-        some = [each for each in wanted if _is_linked(each) == linked]
-        if some:
-            uvloop.run(_strike_all(some, options, results, linked=linked))
+    groups = [[each for each in wanted if _is_linked(each) == linked] for linked in (False, True)]
+    if not options.report:
+        uvloop.run(_strike_all([group for group in groups if group], options, results))
     _say(f"all in {time.monotonic() - began:.0f} s")
     print(report(results))
     if options.write:
@@ -75,24 +76,67 @@ def main() -> None:
 
 
 async def _strike_all(
-    faults: Sequence[Fault], options: argparse.Namespace, results: list[Result], *, linked: bool
+    groups: Sequence[Sequence[Fault]], options: argparse.Namespace, results: list[Result]
 ) -> None:
-    """Each fault so many times; what came of it is added to the results, and kept at once."""
-    began = time.monotonic()
-    with own_market(linked=linked) as market, connect(market.settings) as log:
-        orders = int(options.rate * SECONDS_EACH * options.runs * len(faults))
-        async with Opened(market, log, options.rate, options.seed, orders) as harness:
-            _say(f"a market under {options.rate} orders/s after {time.monotonic() - began:.0f} s")
-            for fault in faults:
-                for number in range(options.runs):
-                    seed, is_last = options.seed + number, number + 1 == options.runs
-                    result = await harness.strike(fault, number + 1, seed, is_audited=is_last)
+    """Each group of faults on a market of its own; the next one starts while the last is judged.
+
+    What came of each strike is added to the results, and kept at once.
+    """
+    async with AsyncExitStack() as closing:
+        markets = [await closing.enter_async_context(AsyncExitStack()) for _ in groups]
+        coming: list[asyncio.Task[Harness]] = []
+
+        def open_next() -> None:
+            number = len(coming)
+            if number < len(groups):
+                task = asyncio.create_task(_opened(markets[number], groups[number], options))
+                closing.push_async_callback(asyncio.wait, [task])  # what starts, must also end
+                coming.append(task)
+
+        open_next()
+        for market, group in zip(markets, groups, strict=True):
+            harness = await asyncio.shield(coming[-1])
+            for fault in group:
+                judging = open_next if fault is group[-1] else None
+                async for result in _strikes(harness, fault, options, judging):
                     _say(line(result))
                     results.append(result)
                     _keep(results, options.results)
                     if result.is_lost:
                         _say("the market did not come back; what follows is not struck")
                         return
+            await market.aclose()
+
+
+async def _strikes(
+    harness: Harness,
+    fault: Fault,
+    options: argparse.Namespace,
+    judging: Callable[[], None] | None,
+) -> AsyncIterator[Result]:
+    """So many strikes of a fault in a row; `judging` is called when only the judgement is left."""
+    for run in range(options.runs):
+        result = await harness.strike(fault, run + 1, options.seed + run)
+        if run + 1 == options.runs and not result.is_lost:
+            if judging:
+                judging()
+            result = await harness.audited(result)
+        yield result
+
+
+async def _opened(
+    closing: AsyncExitStack, faults: Sequence[Fault], options: argparse.Namespace
+) -> Harness:
+    """A market for these faults, and a harness on it, until `closing` is closed."""
+    began = time.monotonic()
+    linked = _is_linked(faults[0])
+    market = await asyncio.to_thread(closing.enter_context, own_market(linked=linked))
+    log = closing.enter_context(connect(market.settings))
+    orders = int(options.rate * SECONDS_EACH * options.runs * len(faults))
+    opened = Opened(market, log, options.rate, options.seed, orders)
+    harness = await closing.enter_async_context(opened)
+    _say(f"a market under {options.rate} orders/s after {time.monotonic() - began:.0f} s")
+    return harness
 
 
 def line(result: Result) -> str:

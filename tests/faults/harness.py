@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
@@ -82,13 +82,11 @@ class Harness:
     _letters: Offsets = field(default_factory=dict)
     _accepted: set[str] = field(default_factory=set)
 
-    async def strike(
-        self, fault: Fault, number: int, seed: int, *, is_audited: bool = True
-    ) -> Result:
-        """One fault under load, until all is well or the limit is reached; then the judgement.
+    async def strike(self, fault: Fault, number: int, seed: int) -> Result:
+        """One fault under load, until all is well or the limit is reached.
 
-        The auditor judges everything from the first record on, so of several runs in a row it is
-        enough that it judges the last.
+        The auditor is asked apart (`audited`): it judges everything from the first record on, so
+        of several runs in a row it is enough that it judges the last.
         """
         rng = Random(f"{fault.name} {seed}")
         self._letters = self.log.ends([DEAD_LETTERS])
@@ -112,12 +110,16 @@ class Harness:
             problems.append(f"not well after {LIMIT_SECONDS:.0f} s: {healing}")
         else:
             problems += await asyncio.to_thread(self._judge, struck, healing, fault)
-            problems += await asyncio.to_thread(self._of_auditor) if is_audited else []
         return Result(
             *(fault.name, fault.what, number, seed, fault.limit_seconds),
             *(healing, tuple(problems if not skipped else ()), self.load.sent.slowest_seconds),
             *(struck.note, skipped),
         )
+
+    async def audited(self, result: Result) -> Result:
+        """The result with what the auditor has to say, once all that was sent is at rest."""
+        found = await asyncio.to_thread(self._of_auditor)
+        return replace(result, problems=(*result.problems, *found))
 
     # The judgement
 
