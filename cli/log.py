@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError as _KafkaError
 import stack
 from cli.client import START_ONE
 from cli.errors import OutcomeUnknown, Unreachable
-from schemas import contract, names, settings
+from schemas import names, settings
 from schemas.codec import Codec, SchemaUnavailable, UnreadableRecord
 from schemas.settings import Settings
 
@@ -87,7 +87,8 @@ class Log:
     ) -> dict[Place, tuple[int, int]]:
         """The first offset of each partition, or the one that is named, and that after its last."""
         with closing(self._consumer()) as consumer:
-            return {place: _watermarks(consumer, place) for place in _places(topics, partition)}
+            places = _places(consumer, topics, partition)
+            return {place: _watermarks(consumer, place) for place in places}
 
     def first_from(
         self, topics: Collection[str], at_ms: int, partition: int | None = None
@@ -266,7 +267,7 @@ class Tail:
         """Stand at the topic's end."""
         self._consumer = consumer
         self._decode = codec.decoder(topic)
-        ends = {place: _watermarks(consumer, place)[1] for place in _places([topic])}
+        ends = {place: _watermarks(consumer, place)[1] for place in _places(consumer, [topic])}
         consumer.assign([TopicPartition(*place, end) for place, end in ends.items()])
 
     def poll(self, seconds: float) -> Entry | None:
@@ -335,22 +336,29 @@ FACTS_OF_BOOKS: Final = tuple(
 )
 
 
-def _places(topics: Collection[str], only: int | None = None) -> list[Place]:
-    return [
-        (name, partition)
-        for name in topics
-        for partition in range(contract.topics()[name].partitions)
-        if only is None or partition == only
-    ]
+def _places(
+    consumer: Consumer, topics: Collection[str], only: int | None = None
+) -> Iterator[Place]:
+    try:
+        listed = consumer.list_topics(timeout=TIMEOUT_SECONDS).topics
+    except KafkaException as error:
+        raise _unreachable(error) from error
+    for name in topics:
+        told = listed[name].partitions if name in listed else ()
+        yield from ((name, each) for each in told if only is None or each == only)
 
 
 def _watermarks(consumer: Consumer, place: Place) -> tuple[int, int]:
     try:
         found = consumer.get_watermark_offsets(TopicPartition(*place), timeout=TIMEOUT_SECONDS)
     except KafkaException as error:
-        raise Unreachable(f"Kafka does not answer: {error}; {START_ONE}") from error
+        raise _unreachable(error) from error
     low, high = found
     return low, high
+
+
+def _unreachable(error: KafkaException) -> Unreachable:
+    return Unreachable(f"Kafka does not answer: {error}; {START_ONE}")
 
 
 def _some(consumer: Consumer) -> list[Message]:

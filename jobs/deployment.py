@@ -68,7 +68,7 @@ def submit(settings: Settings, accept: Collection[str] = ()) -> None:
 def _submit(cluster: Cluster, settings: Settings, accept: Collection[str]) -> None:
     jobs = _jobs(settings)
     topics = sorted({topic for job in jobs for topic in job.inputs + job.outputs})
-    kafka.check_partition_counts(kafka.partition_counts(kafka.admin(settings)), topics)
+    kafka.check_partition_counts(kafka.admin(settings), settings, topics)
     started: list[str] = []
     planned: list[tuple[Job, PlannedJob]] = []
     plans = planner(settings)

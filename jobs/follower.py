@@ -8,8 +8,8 @@ from typing import Final
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from jobs import kafka
 from jobs.worker import Worker
-from schemas import contract
 from schemas.codec import Decoder, UnreadableRecord
 from schemas.names import BOOKS_COMMANDS
 from udfs.book import Book
@@ -139,7 +139,7 @@ class Tail(Worker):
         self._consumer.close()
 
     def work(self) -> None:
-        self._begin(list(range(contract.topics()[BOOKS_COMMANDS].partitions)))
+        self._begin(kafka.partitions(self._consumer, BOOKS_COMMANDS))
         while not self._stopping.is_set():
             self.is_caught_up = self.is_caught_up or self._has_reached_goal()
             self._follow()

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     Consumer,
     KafkaError,
     KafkaException,
@@ -87,12 +86,9 @@ def create_topics(settings: Settings) -> list[str]:
         WrongTopics: a topic exists with another number of partitions, which is never changed.
     """
     client = admin(settings)
-    existing = partition_counts(client)
-    wanted = contract.topics()
-    check_partition_counts(existing)
-    missing = [topic for name, topic in wanted.items() if name not in existing]
-    replication = settings.number("REPLICATION")
-    new = [_new_topic(topic, replication) for topic in missing]
+    existing = check_partition_counts(client, settings)
+    missing = [topic for name, topic in contract.topics().items() if name not in existing]
+    new = [_new_topic(topic, settings) for topic in missing]
     for name, created in (client.create_topics(new) if new else {}).items():
         _settle(name, created)
     return [topic.name for topic in missing]
@@ -112,25 +108,50 @@ def partition_counts(client: AdminClient) -> dict[str, int]:
 
 
 def check_partition_counts(
-    existing: Mapping[str, int], topics: Iterable[str] | None = None
-) -> None:
-    """Compare what exists with topics.toml; with `topics` given, these must exist.
+    client: AdminClient, settings: Settings, topics: Iterable[str] = ()
+) -> dict[str, int]:
+    """Compare what exists with what is wanted, and return it; these `topics` must exist.
+
+    Raises:
+        KafkaUnreachable: no broker answered.
+        WrongTopics: a count differs, or one of `topics` is missing.
+    """
+    existing = partition_counts(client)
+    refuse_other_counts(existing, settings.positive("MAX_PARTITIONS"), topics)
+    return existing
+
+
+def refuse_other_counts(existing: Mapping[str, int], most: int, topics: Iterable[str] = ()) -> None:
+    """Compare counts with topics.toml, of which no topic has more than `most` partitions.
 
     Raises:
         WrongTopics: a count differs, or one of `topics` is missing.
     """
     wrong = [
-        f"{name} must have {topic.partitions} partitions, has {existing[name]}"
+        f"{name} must have {topic.partitions_within(most)} partitions, has {existing[name]}"
         for name, topic in contract.topics().items()
-        if name in existing and existing[name] != topic.partitions
+        if name in existing and existing[name] != topic.partitions_within(most)
     ]
-    wrong += [f"{name} does not exist" for name in topics or () if name not in existing]
+    wrong += [f"{name} does not exist" for name in topics if name not in existing]
     if wrong:
         raise WrongTopics(
-            f"{'; '.join(wrong)} (schemas/topics.toml; `python -m jobs topics` creates what is "
-            "missing; partition counts are never changed in place: restore the topic as it was, or "
-            "start anew with an empty GPUBROKER_HOME)"
+            f"{'; '.join(wrong)} (schemas/topics.toml, GPUBROKER_MAX_PARTITIONS={most}; `python -m "
+            "jobs topics` creates what is missing; partition counts are never changed in place: "
+            "set it to what it was, restore the topic, or start anew with an empty GPUBROKER_HOME)"
         )
+
+
+def partitions(client: Consumer | AdminClient, topic: str) -> list[int]:
+    """The numbers of a topic's partitions.
+
+    Raises:
+        KafkaUnreachable: no broker answered.
+    """
+    try:
+        listed = client.list_topics(topic, timeout=TIMEOUT_SECONDS)
+    except KafkaException as error:
+        raise KafkaUnreachable(f"no answer from Kafka: {error.args[0].str()}") from None
+    return sorted(listed.topics[topic].partitions)
 
 
 def watermarks(client: Consumer, topic: str) -> dict[int, tuple[int, int]]:
@@ -139,7 +160,7 @@ def watermarks(client: Consumer, topic: str) -> dict[int, tuple[int, int]]:
         partition: client.get_watermark_offsets(
             TopicPartition(topic, partition), timeout=TIMEOUT_SECONDS
         )
-        for partition in range(contract.topics()[topic].partitions)
+        for partition in partitions(client, topic)
     }
 
 
@@ -151,12 +172,6 @@ def records_left(client: Consumer, topic: str, marks: Mapping[int, tuple[int, in
         first, end = marks[each.partition]
         left += max(end - max(each.offset, first), 0)  # without a commit the offset is negative
     return left
-
-
-def from_the_start(topic: str) -> list[TopicPartition]:
-    """All partitions of a topic, from their first record."""
-    count = contract.topics()[topic].partitions
-    return [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(count)]
 
 
 def first_after(client: Consumer, topic: str, partition: int, at_ms: int) -> int | None:
@@ -208,11 +223,11 @@ def _log_error(error: KafkaError) -> None:
     _LOG.warning("Kafka: %s", error.str())
 
 
-def _new_topic(topic: contract.Topic, replication: int) -> NewTopic:
+def _new_topic(topic: contract.Topic, settings: Settings) -> NewTopic:
     return NewTopic(
         topic.name,
-        num_partitions=topic.partitions,
-        replication_factor=replication,
+        num_partitions=topic.partitions_within(settings.positive("MAX_PARTITIONS")),
+        replication_factor=settings.number("REPLICATION"),
         config={
             "retention.ms": str(topic.retention_ms),
             "message.timestamp.type": "LogAppendTime" if topic.log_append_time else "CreateTime",

@@ -41,7 +41,7 @@ def run(settings: Settings) -> None:
         RegistryRefused: the schema registry does not answer or does not know our schemas.
     """
     topics = [BOOKS_COMMANDS, BOOKS_SNAPSHOTS, BOOK_DEPTH]
-    kafka.check_partition_counts(kafka.partition_counts(kafka.admin(settings)), topics)
+    kafka.check_partition_counts(kafka.admin(settings), settings, topics)
     codec = codecs.codec(settings)
     producer = kafka.producer(settings, compression="zstd")
     follower = Follower(codec.decoder(BOOKS_COMMANDS))

@@ -29,6 +29,10 @@ class Topic:
     retention_hours: int = 0
     log_append_time: bool = False
 
+    def partitions_within(self, most: int) -> int:
+        """How many it has in a market that gives no topic more than so many."""
+        return min(self.partitions, most)
+
     @property
     def subject(self) -> str:
         """Its subject in the schema registry (Confluent's TopicNameStrategy)."""

@@ -134,6 +134,12 @@ TABLE = (
     ),
     Setting("CHECKPOINT_INTERVAL_MS", "time between Flink checkpoints, ms", default="10000"),
     Setting("REPLICATION", "replication factor of topics", default="1"),
+    Setting(
+        "MAX_PARTITIONS",
+        "the most partitions of a topic, below what schemas/topics.toml gives it; as many or more"
+        " for a cluster, few where one small machine does all (decision 0044)",
+        default="1",
+    ),
     Setting("API_KEY", "API key that the command line sends", default=""),
     Setting("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", default="INFO"),
     Setting("OUTPUT_WIDTH", "width of tables on a terminal, 0 = as wide as it is", default="0"),

@@ -18,6 +18,8 @@ for _client in ("httpx", "httpx2"):
 """They tell each request, and a failure would be reported with all of them."""
 
 
+PARTITIONS = "3"
+"""Of a topic, for with one nothing can be seen of two that overtake each other."""
 UNCOVERED = ("tests/sim/", "tests/fuzz/", "tests/bench/", "tests/udfs/test_explain.py")
 """Tests that go the same ways thousands of times, which other tests have covered."""
 
@@ -71,5 +73,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def market() -> Iterator[Settings]:
     """A whole running market of the tests' own: its settings, all addresses filled in."""
-    with own_home() as home, real_stack(home) as settings:
+    with own_home() as home, real_stack(home, MAX_PARTITIONS=PARTITIONS) as settings:
         yield settings

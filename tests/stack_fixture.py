@@ -26,9 +26,11 @@ def real_stack(
     home: Path,
     only: str | Collection[str] | None = None,
     progress: Callable[[str], object] = print,
+    **settings_of_its_own: str,
 ) -> Iterator[Settings]:
     """Starts the stack, or the part that is named; the settings have all addresses."""
-    settings = stack.on_free_ports(from_environment(), home)
+    told = from_environment().with_values(**settings_of_its_own)
+    settings = stack.on_free_ports(told, home)
     try:
         yield stack.up(settings, only, progress=progress)
     finally:

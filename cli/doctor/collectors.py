@@ -234,9 +234,13 @@ def lags(settings: Settings) -> list[Lag]:
 
 def newest_append_at_ms(settings: Settings) -> int | None:
     """The latest append time in the logs of commands, None while they are empty."""
-    logs = [topic for topic in contract.topics().values() if topic.log_append_time]
-    places = {(topic.name, number) for topic in logs for number in range(topic.partitions)}
-    newest = _offsets(_admin(settings), places, OffsetSpec.max_timestamp())  # type: ignore[no-untyped-call]
+    logs = [topic.name for topic in contract.topics().values() if topic.log_append_time]
+    admin = _admin(settings)
+    known = admin.list_topics(timeout=PATIENCE_SECONDS).topics
+    places = {
+        (topic, number) for topic in logs if topic in known for number in known[topic].partitions
+    }
+    newest = _offsets(admin, places, OffsetSpec.max_timestamp())  # type: ignore[no-untyped-call]
     return max((each.timestamp for each in newest.values() if each.timestamp > 0), default=None)
 
 

@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 from cli.doctor.observations import Stuck
 from cli.errors import BadUsage, Refused
 from cli.log import connect, located
-from schemas import contract, names
+from schemas import names
 from schemas.codec import Codec, UnreadableRecord
 from schemas.settings import Settings
 
@@ -101,8 +101,9 @@ def _unreadable(
 
 def _committed(settings: Settings, group: str, topic: str) -> dict[int, int]:
     """Where a group stands in each partition in which it has been."""
-    places = [TopicPartition(topic, n) for n in range(contract.topics()[topic].partitions)]
     with closing(_consumer(settings, group)) as client:
+        known = client.list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic]
+        places = [TopicPartition(topic, number) for number in known.partitions]
         told = client.committed(places, timeout=PATIENCE_SECONDS)
     return {each.partition: each.offset for each in told if each.offset >= 0}
 

@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from query_api.adapters import kafka
 from query_api.feeds.log import Batch, Place, Record, Take, decoders
-from query_api.feeds.positions import TOPICS, partitions
+from query_api.feeds.positions import TOPICS
 from query_api.ports import Unavailable
 from schemas import contract
 from schemas.codec import Codec, Decoder, SchemaUnavailable, UnreadableRecord
@@ -390,7 +390,7 @@ def _spans(admin: AdminClient, seconds: float) -> dict[Place, Span]:
     since_ms = time.time_ns() // 1_000_000 - round(1_000 * seconds)
     ends = {(each.topic, each.partition): each.offset for each in kafka.ends_of(admin, FACTS)}
     since = OffsetSpec.for_timestamp(since_ms)
-    asked = {TopicPartition(*place): since for place in partitions(FACTS)}
+    asked = {TopicPartition(*place): since for place in ends}
     told = admin.list_offsets(asked, request_timeout=kafka.ADMIN_SECONDS)
     spans = {}
     for each, found in told.items():

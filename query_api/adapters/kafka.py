@@ -339,10 +339,12 @@ def ends_of(admin: AdminClient, topics: Sequence[str]) -> list[TopicPartition]:
         KafkaException: the broker did not say.
     """
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    known = admin.list_topics(timeout=ADMIN_SECONDS).topics
     places = [
         TopicPartition(topic, partition)
         for topic in topics
-        for partition in range(contract.topics()[topic].partitions)
+        if topic in known
+        for partition in known[topic].partitions
     ]
     told = admin.list_offsets(dict.fromkeys(places, latest), request_timeout=ADMIN_SECONDS)
     return [

@@ -10,11 +10,11 @@ from multiprocessing.synchronize import Event
 from typing import Any, Final
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from jobs import admission, kafka, matching
 from jobs.codecs import registry_codec
 from jobs.keyed_machine import MachineJob
-from schemas import contract
 from schemas.codec import Bodies, Codec
 from schemas.names import FACT_TOPICS
 from schemas.settings import Settings
@@ -93,7 +93,8 @@ def follow(settings: Settings, stopped: Event) -> None:
         }
     )
     with closing(client):
-        client.assign([TopicPartition(*place, 0) for job in PATH for place in partitions(job.log)])
+        logs = [place for job in PATH for place in places(client, job.log)]
+        client.assign([TopicPartition(*place, 0) for place in logs])
         while not stopped.is_set():
             first = client.poll(IDLE_SECONDS)
             for message in (first, *client.consume(MOST_AT_ONCE, 0)) if first else ():
@@ -104,9 +105,9 @@ def follow(settings: Settings, stopped: Event) -> None:
     producer.flush()
 
 
-def partitions(topic: str) -> list[tuple[str, int]]:
+def places(client: Consumer | AdminClient, topic: str) -> list[tuple[str, int]]:
     """The places of a topic."""
-    return [(topic, number) for number in range(contract.topics()[topic].partitions)]
+    return [(topic, number) for number in kafka.partitions(client, topic)]
 
 
 def text(key: str | bytes | None) -> str:

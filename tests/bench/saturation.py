@@ -38,7 +38,7 @@ from jobs.matching import JOB
 from schemas.names import BOOKS_COMMANDS
 from schemas.settings import Settings
 from stack import flink
-from tests.bench.plain import Output, Plain, partitions, send, text
+from tests.bench.plain import Output, Plain, places, send, text
 from tests.bench.relay import Relay
 from tests.bench.report import Goal, Section, in_turns, say
 from tests.builders import ALICE, BOB, ask, bid
@@ -58,7 +58,8 @@ def plain_process(settings: Settings, count: int) -> None:
     """Consume so many commands from the beginning, and produce what the machine makes of them."""
     plain = Plain(registry_codec(settings.text("REGISTRY_URL")), (JOB,))
     producer = kafka.producer(settings)
-    for message in records(settings, dict.fromkeys(partitions(JOB.log), 0), count):
+    begins = dict.fromkeys(places(kafka.admin(settings), JOB.log), 0)
+    for message in records(settings, begins, count):
         send(producer, plain.outputs(message))
         producer.poll(0)
     producer.flush()
@@ -74,12 +75,12 @@ class Bench:
         self._admin = kafka.admin(settings)
         topics = [topic for topic in JOB.outputs if topic != JOB.log]
         self._output_partitions = [
-            TopicPartition(*place) for topic in topics for place in partitions(topic)
+            TopicPartition(*place) for topic in topics for place in places(self._admin, topic)
         ]
         self._fill()
         plain, made = Plain(self.codec(), (JOB,)), {}
         outputs: list[Output] = []
-        log = records(settings, dict.fromkeys(partitions(JOB.log), 0), commands)
+        log = records(settings, dict.fromkeys(places(self._admin, JOB.log), 0), commands)
         for message in log:
             told = plain.outputs(message)
             outputs += told

@@ -25,7 +25,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 import stack
 from cli.session import Session
-from schemas import contract, names, registry
+from jobs import kafka
+from schemas import names, registry
 from schemas.codec import Codec
 from schemas.settings import Settings
 from stack.flink import TASKMANAGER
@@ -91,7 +92,8 @@ class Wire:
     def ends(self, *topics: str) -> int:
         """How many records the topics hold."""
         return sum(
-            self.reader.get_watermark_offsets(place, timeout=10.0)[1] for place in _places(*topics)
+            self.reader.get_watermark_offsets(place, timeout=10.0)[1]
+            for place in _places(self.reader, *topics)
         )
 
     def await_records(self, topic: str, count: int, seconds: float) -> float:
@@ -276,7 +278,7 @@ def account_latency(wire: Wire, number: int) -> float:
 
 def _until_told(wire: Wire, topic: str, sent: tuple[str, str, Command]) -> float:
     """Milliseconds from sending a command to a fact more in a topic."""
-    places = list(_places(topic))
+    places = list(_places(wire.reader, topic))
     for place in places:
         place.offset = wire.reader.get_watermark_offsets(place, timeout=10.0)[1]
     wire.reader.assign(places)
@@ -379,9 +381,9 @@ RUN: Final = str(time.time_ns())
 """Keeps the ids of runs on one market apart."""
 
 
-def _places(*topics: str) -> Iterator[Any]:
+def _places(reader: Consumer, *topics: str) -> Iterator[Any]:
     for topic in topics:
-        for partition in range(contract.topics()[topic].partitions):
+        for partition in kafka.partitions(reader, topic):
             yield TopicPartition(topic, partition)
 
 

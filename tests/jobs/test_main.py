@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.__main__ import COMMANDS, _command, main
-from jobs.kafka import WrongTopics, check_partition_counts
+from jobs.kafka import WrongTopics, refuse_other_counts
 from schemas import contract
 
 # PyFlink's table API warns of its own classes while it is imported.
@@ -44,14 +44,20 @@ def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_the_partitions_of_topics_toml_are_right() -> None:
-    check_partition_counts({name: t.partitions for name, t in contract.topics().items()})
+    refuse_other_counts({name: t.partitions for name, t in contract.topics().items()}, 32)
 
 
 def test_other_partitions_are_refused_by_name() -> None:
     with pytest.raises(WrongTopics, match=r"books\.commands must have 10 partitions, has 3"):
-        check_partition_counts({"books.commands": 3})
+        refuse_other_counts({"books.commands": 3}, 32)
+
+
+def test_no_topic_has_more_partitions_than_the_market_allows() -> None:
+    refuse_other_counts({"books.commands": 2, "dead.letters": 1}, 2)
+    with pytest.raises(WrongTopics, match=r"must have 2 .*, has 10 .*MAX_PARTITIONS=2;"):
+        refuse_other_counts({"books.commands": 10}, 2)
 
 
 def test_a_missing_topic_is_refused_by_name() -> None:
     with pytest.raises(WrongTopics, match=r"orders\.created does not exist"):
-        check_partition_counts({}, ["orders.created"])
+        refuse_other_counts({}, 2, ["orders.created"])

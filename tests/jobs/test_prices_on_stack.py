@@ -15,7 +15,7 @@ pytestmark = pytest.mark.stack
 
 EXAMPLE = Path(contract.__file__).parent / "examples" / f"{names.ORDERS_MATCHED}.json"
 TYPES = contract.topics()[names.ORDERS_MATCHED].partitions + 2
-"""More than partitions, so that some share one, and a batch."""
+"""More than partitions can be, so that some share one, and a batch."""
 TRADES = 3
 
 
