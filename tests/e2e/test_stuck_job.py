@@ -21,10 +21,10 @@ def test_bytes_that_stop_a_job_are_named_and_taken_away(market: Settings) -> Non
     producer = Producer({"bootstrap.servers": market.text("KAFKA_BOOTSTRAP")})
     sent: list[int] = []
     producer.produce(
-        "telemetry.gpu", b"junk", partition=5, on_delivery=lambda _, m: sent.append(m.offset())
+        "telemetry.gpu", b"junk", partition=2, on_delivery=lambda _, m: sent.append(m.offset())
     )
     producer.flush(10)
-    place = f"telemetry.gpu:5:{sent[0]}"
+    place = f"telemetry.gpu:2:{sent[0]}"
 
     def named() -> list[str]:
         return [each["do"] for each in doctor(market)["findings"] if place in each["do"]]
