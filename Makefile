@@ -32,7 +32,7 @@ status: .venv/.runtime ## Show each server's state, port, memory and uptime
 
 test: lint frontend-check chromium frontend ## Check the code and run every test, on servers of the tests' own
 	$(BIN)/pytest -m "$(UNIT)" -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=80
-	$(BIN)/pytest -m "not ($(UNIT))"
+	$(BIN)/pytest -m "not ($(UNIT))" --durations=25 --durations-min=5
 
 test-unit: .venv/.dev ## Run the tests that need no server
 	$(BIN)/pytest -m "$(UNIT)" -n 2 $(TESTS)
