@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka import KafkaError as _KafkaError
+from confluent_kafka.admin import AdminClient
 
 import stack
 from cli.client import START_ONE
@@ -87,8 +88,8 @@ class Log:
     ) -> dict[Place, tuple[int, int]]:
         """The first offset of each partition, or the one that is named, and that after its last."""
         with closing(self._consumer()) as consumer:
-            places = _places(consumer, topics, partition)
-            return {place: _watermarks(consumer, place) for place in places}
+            every = places_of(consumer, topics, partition)
+            return {place: _watermarks(consumer, place) for place in every}
 
     def first_from(
         self, topics: Collection[str], at_ms: int, partition: int | None = None
@@ -267,7 +268,7 @@ class Tail:
         """Stand at the topic's end."""
         self._consumer = consumer
         self._decode = codec.decoder(topic)
-        ends = {place: _watermarks(consumer, place)[1] for place in _places(consumer, [topic])}
+        ends = {place: _watermarks(consumer, place)[1] for place in places_of(consumer, [topic])}
         consumer.assign([TopicPartition(*place, end) for place, end in ends.items()])
 
     def poll(self, seconds: float) -> Entry | None:
@@ -336,16 +337,22 @@ FACTS_OF_BOOKS: Final = tuple(
 )
 
 
-def _places(
-    consumer: Consumer, topics: Collection[str], only: int | None = None
-) -> Iterator[Place]:
+def places_of(
+    client: Consumer | AdminClient, topics: Collection[str], only: int | None = None
+) -> list[Place]:
+    """Every partition of these topics, or the one that is named.
+
+    Raises:
+        Unreachable: the broker does not answer, or has not all of these topics.
+    """
     try:
-        listed = consumer.list_topics(timeout=TIMEOUT_SECONDS).topics
+        listed = client.list_topics(timeout=TIMEOUT_SECONDS).topics
     except KafkaException as error:
         raise _unreachable(error) from error
-    for name in topics:
-        told = listed[name].partitions if name in listed else ()
-        yield from ((name, each) for each in told if only is None or each == only)
+    if missing := [name for name in topics if name not in listed]:
+        raise Unreachable(f"Kafka has no topic {', '.join(missing)}; {START_ONE}")
+    every = [(name, partition) for name in topics for partition in listed[name].partitions]
+    return [place for place in every if only is None or place[1] == only]
 
 
 def _watermarks(consumer: Consumer, place: Place) -> tuple[int, int]:

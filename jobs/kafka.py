@@ -145,13 +145,12 @@ def partitions(client: Consumer | AdminClient, topic: str) -> list[int]:
     """The numbers of a topic's partitions.
 
     Raises:
-        KafkaUnreachable: no broker answered.
+        KafkaException: no broker answered, or there is no such topic.
     """
-    try:
-        listed = client.list_topics(topic, timeout=TIMEOUT_SECONDS)
-    except KafkaException as error:
-        raise KafkaUnreachable(f"no answer from Kafka: {error.args[0].str()}") from None
-    return sorted(listed.topics[topic].partitions)
+    told = client.list_topics(topic, timeout=TIMEOUT_SECONDS).topics[topic]
+    if told.error is not None:
+        raise KafkaException(told.error)
+    return sorted(told.partitions)
 
 
 def watermarks(client: Consumer, topic: str) -> dict[int, tuple[int, int]]:

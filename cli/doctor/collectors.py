@@ -29,7 +29,7 @@ from cli.doctor.observations import (
     Snapshots,
     Unseen,
 )
-from cli.log import connect, located
+from cli.log import connect, located, places_of
 from schemas import contract, names
 from schemas.settings import Settings, variable
 from stack import survey
@@ -236,11 +236,7 @@ def newest_append_at_ms(settings: Settings) -> int | None:
     """The latest append time in the logs of commands, None while they are empty."""
     logs = [topic.name for topic in contract.topics().values() if topic.log_append_time]
     admin = _admin(settings)
-    known = admin.list_topics(timeout=PATIENCE_SECONDS).topics
-    places = {
-        (topic, number) for topic in logs if topic in known for number in known[topic].partitions
-    }
-    newest = _offsets(admin, places, OffsetSpec.max_timestamp())  # type: ignore[no-untyped-call]
+    newest = _offsets(admin, set(places_of(admin, logs)), OffsetSpec.max_timestamp())  # type: ignore[no-untyped-call]
     return max((each.timestamp for each in newest.values() if each.timestamp > 0), default=None)
 
 

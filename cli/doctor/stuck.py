@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 from cli.doctor.observations import Stuck
 from cli.errors import BadUsage, Refused
-from cli.log import connect, located
+from cli.log import connect, located, places_of
 from schemas import names
 from schemas.codec import Codec, UnreadableRecord
 from schemas.settings import Settings
@@ -102,9 +102,8 @@ def _unreadable(
 def _committed(settings: Settings, group: str, topic: str) -> dict[int, int]:
     """Where a group stands in each partition in which it has been."""
     with closing(_consumer(settings, group)) as client:
-        known = client.list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic]
-        places = [TopicPartition(topic, number) for number in known.partitions]
-        told = client.committed(places, timeout=PATIENCE_SECONDS)
+        asked = [TopicPartition(*place) for place in places_of(client, [topic])]
+        told = client.committed(asked, timeout=PATIENCE_SECONDS)
     return {each.partition: each.offset for each in told if each.offset >= 0}
 
 

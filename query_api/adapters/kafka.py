@@ -336,14 +336,15 @@ def ends_of(admin: AdminClient, topics: Sequence[str]) -> list[TopicPartition]:
     """The present end of every partition.
 
     Raises:
-        KafkaException: the broker did not say.
+        KafkaException: the broker did not say, or has not all of these topics.
     """
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     known = admin.list_topics(timeout=ADMIN_SECONDS).topics
+    if missing := [topic for topic in topics if topic not in known]:
+        raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, ", ".join(missing)))
     places = [
         TopicPartition(topic, partition)
         for topic in topics
-        if topic in known
         for partition in known[topic].partitions
     ]
     told = admin.list_offsets(dict.fromkeys(places, latest), request_timeout=ADMIN_SECONDS)

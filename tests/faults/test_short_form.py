@@ -66,8 +66,9 @@ def test_five_faults_under_load_are_survived(market: Settings) -> None:
             orders = RATE * 60 * len(FAULTS)
             async with Opened(Market(market, False), log, RATE, 1, orders) as harness:
                 in_motion = await look_at_a_market_in_motion(harness)
-                struck = [harness.strike(fault, 1, 1) for fault in FAULTS]
-                results = [await harness.audited(await each) for each in struck]
+                results = [
+                    await harness.audited(await harness.strike(fault, 1, 1)) for fault in FAULTS
+                ]
         return in_motion + [f"{e.fault}: {e.problems}" for e in results if not e.is_survived]
 
     assert asyncio.run(strike()) == []

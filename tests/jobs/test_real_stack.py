@@ -15,12 +15,15 @@ from uuid import uuid4
 import httpx
 import pytest
 import redis
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 import stack
+from cli.errors import Unreachable
+from cli.log import places_of
 from jobs import contract as servers
 from jobs import kafka, rows
 from jobs.cluster import Cluster
+from query_api.adapters.kafka import ends_of
 from schemas import contract, names, registry, views
 from schemas.settings import Settings
 from stack.flink import client_environment
@@ -418,6 +421,16 @@ def test_topics_and_ddl_may_be_repeated(wire: Wire) -> None:
     assert {name: counts[name] for name in contract.topics()} == {
         name: topic.partitions_within(most) for name, topic in contract.topics().items()
     }
+
+
+def test_a_topic_that_is_not_there_is_refused_and_not_read_as_empty(wire: Wire) -> None:
+    admin = kafka.admin(wire.settings)
+    with pytest.raises(KafkaException, match="UNKNOWN_TOPIC"):
+        kafka.partitions(wire.reader, "no.such.topic")
+    with pytest.raises(KafkaException, match=r"no\.such\.topic"):
+        ends_of(admin, [names.ORDERS_MATCHED, "no.such.topic"])
+    with pytest.raises(Unreachable, match=r"no topic no\.such\.topic"):
+        places_of(admin, [names.ORDERS_MATCHED, "no.such.topic"])
 
 
 def test_command_topics_are_stamped_by_the_broker(wire: Wire, pair: Pair) -> None:
