@@ -87,6 +87,7 @@ def application(follower: Follower, tail: Tail, writer: Writer) -> Starlette:
             Route("/books", handlers.books),
             Route("/books/{book_id}/depth", handlers.depth),
             Route("/books/{book_id}/preview", handlers.preview, methods=["POST"]),
+            Route("/books/{book_id}/orders/{order_id}", handlers.resting),
             Route("/books/{book_id}/orders/{order_id}/explanation", handlers.explanation),
             Route("/books/{book_id}/hash", handlers.hash),
             Route("/snapshots", handlers.snapshots),
@@ -153,6 +154,14 @@ class Handlers:
                 for price_micros, quantity in would.fills
             ]
             return JSONResponse({**would._asdict(), "fills": fills, "book_seq": book.seq})
+
+    async def resting(self, request: Request) -> JSONResponse:
+        """How much of an order rests; `remaining` is null if it does not rest in this book."""
+        with self._follower.lock:
+            book = self._follower.book(request.path_params["book_id"])
+            order = book.orders.get(request.path_params["order_id"])
+            told = {"book_seq": book.seq, "remaining": order.remaining if order else None}
+        return JSONResponse(told)
 
     async def explanation(self, request: Request) -> JSONResponse:
         """Why an order rests; `order` is null if it does not rest in this book."""

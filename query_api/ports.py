@@ -296,6 +296,10 @@ class MarketData(Protocol):
 
     async def preview(self, book_id: str, account_id: str, order: Mapping[str, Any]) -> Row: ...
 
+    async def resting(self, book_id: str, order_id: str) -> Row:
+        """What of an order rests in the book: `book_seq`; `remaining`, None if it does not."""
+        ...
+
     async def explain(self, book_id: str, order_id: str) -> Row:
         """Why an order rests: `book_seq`, `halted`, `at_ms`, and `order`.
 

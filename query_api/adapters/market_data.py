@@ -35,6 +35,9 @@ class MarketDataService:
         body = json_body.write({"account_id": account_id, "order": order})
         return await self._ask("POST", f"/books/{book_id}/preview", content=body)
 
+    async def resting(self, book_id: str, order_id: str) -> Row:
+        return await self._ask("GET", f"/books/{book_id}/orders/{order_id}")
+
     async def explain(self, book_id: str, order_id: str) -> Row:
         return await self._ask("GET", f"/books/{book_id}/orders/{order_id}/explanation")
 

@@ -370,6 +370,11 @@ class MemoryMarketData:
         fills = [{"price_micros": price, "quantity": quantity} for price, quantity in plan.fills]
         return {**plan._asdict(), "fills": fills, "book_seq": book.seq}
 
+    async def resting(self, book_id: str, order_id: str) -> Row:
+        book = self._book(book_id)
+        order = book.orders.get(order_id)
+        return {"book_seq": book.seq, "remaining": order.remaining if order else None}
+
     async def explain(self, book_id: str, order_id: str) -> Row:
         book, at_ms = self._book(book_id), self._market.clock.now_ms()
         found = explain(book, order_id, at_ms)

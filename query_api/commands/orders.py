@@ -198,7 +198,8 @@ async def _place_and_wait(
 async def _decision(
     call: Call, placed: Mapping[str, Any], watch: Watch, seconds: float, is_repeat: bool
 ) -> Order | None:
-    """The order once its account or book has decided; None when the time is over.
+    """The order once its account or book has decided and a view tells all that came of it; None
+    when the time is over.
 
     An order that is not as it was placed now has been amended since, or has another body under the
     same key: then the account's refusal is given some time to arrive.
@@ -211,7 +212,7 @@ async def _decision(
         order = await find_own_order(call, placed["order_id"])
         waited = clock.now_seconds() - started
         is_believed = is_repeat or waited > REFUSAL_SECONDS or _is_as_placed(order, placed)
-        if order is not None and _is_decided(order) and is_believed:
+        if order is not None and is_believed and await _is_settled(call, order):
             return order
         if waited + delay > seconds:
             return None
@@ -219,8 +220,22 @@ async def _decision(
         delay = min(delay * 1.5, 0.02)
 
 
-def _is_decided(order: Order) -> bool:
-    return order["status"] != "pending" or order["book_seq"] is not None
+async def _is_settled(call: Call, order: Order) -> bool:
+    """Whether an order is as its account or book has left it.
+
+    A command's facts come over several topics, so a view may tell that an order was taken in a
+    moment before it tells what it traded then. What of it rests, the follower of the books knows;
+    where that is away, the view is believed.
+    """
+    if order["status"] not in ("pending", "partial"):
+        return True
+    if order["book_seq"] is None:
+        return False
+    try:
+        told = await call.ports.market_data.resting(order["book_id"], order["order_id"])
+    except Unavailable:
+        return True
+    return bool(told["book_seq"] >= order["book_seq"] and told["remaining"] == order["remaining"])
 
 
 def _is_as_placed(order: Mapping[str, Any] | None, placed: Mapping[str, Any]) -> bool:

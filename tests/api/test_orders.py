@@ -62,6 +62,45 @@ async def test_trades_are_told_oldest_first_by_pages(buyer, seller):
     assert third.body == {"trades": [], "next_cursor": None}
 
 
+@pytest.mark.parametrize("time_in_force", ["GTC", "IOC"])
+async def test_an_answer_that_was_waited_for_tells_what_was_traded_on_arrival(
+    world, buyer, seller, monkeypatch, time_in_force
+):
+    """Though the view learns of the order before it learns of its trade and its closing."""
+    late, project, sleep = [], world.market._project, world.clock.sleep
+
+    def project_late(kind, fact):
+        if kind in ("order_matched", "order_closed"):
+            late.append((kind, fact))
+        else:
+            project(kind, fact)
+
+    async def sleep_and_catch_up(seconds):
+        if late:
+            project(*late.pop(0))
+        await sleep(seconds)
+
+    await seller("POST", "/orders", {**ASK, "quantity": 1})
+    await seller("POST", "/orders", {**ASK, "quantity": 2})
+    monkeypatch.setattr(world.market, "_project", project_late)
+    monkeypatch.setattr(world.clock, "sleep", sleep_and_catch_up)
+    bid = await buyer(
+        "POST", "/orders", {**BID, "quantity": 5, "time_in_force": time_in_force}, headers=WAIT
+    )
+    assert (bid.status, bid.body["filled_quantity"]) == (200, 3)
+    assert (bid.body["status"], bid.body["remaining"]) == (
+        ("partial", 2) if time_in_force == "GTC" else ("cancelled", 0)
+    )
+
+
+async def test_what_was_waited_for_is_told_as_the_views_have_it_where_market_data_is_away(
+    world, buyer
+):
+    world.market.away.add("market_data")
+    bid = await buyer("POST", "/orders", BID, headers=WAIT)
+    assert (bid.status, bid.body["status"], bid.body["remaining"]) == (200, "pending", 4)
+
+
 async def test_o3_defaults_are_stamped(world, buyer, seller):
     bid = await buyer("POST", "/orders", BID, headers=WAIT)
     ask = await seller("POST", "/orders", {**ASK, "price": 3}, headers=WAIT)

@@ -132,6 +132,15 @@ def test_a_preview_tells_what_would_happen_and_changes_nothing(client: TestClien
     assert client.get(f"/books/{BOOK}/hash").json() == before
 
 
+def test_what_rests_of_an_order_is_told_with_the_books_sequence(client: TestClient) -> None:
+    seq = client.get(f"/books/{BOOK}/hash").json()["book_seq"]
+    rests = client.get(f"/books/{BOOK}/orders/{named(ALICE, 'b3')}").json()
+    assert rests == {"book_seq": seq, "remaining": 3}
+    filled = client.get(f"/books/{BOOK}/orders/{named(ALICE, 'b1')}").json()
+    assert filled == {"book_seq": seq, "remaining": None}
+    assert client.get("/books/L4.spot/orders/x").json() == {"book_seq": 0, "remaining": None}
+
+
 def test_an_explanation_tells_why_an_order_rests_and_changes_nothing(client: TestClient) -> None:
     before = client.get(f"/books/{BOOK}/hash").json()
     path = f"/books/{BOOK}/orders/{named(ALICE, 'b3')}/explanation"
