@@ -5,6 +5,8 @@
 # Flink runs Python inside its JVM, so it takes one with its shared library (Debian: libpython3.11).
 PYTHON ?= $(or $(shell /usr/bin/python3.11 -c 'import ctypes, ensurepip; ctypes.CDLL("libpython3.11.so.1.0"); print("/usr/bin/python3.11")' 2>/dev/null),python3.11)
 BIN := .venv/bin
+# A market is 18 programs, a test run some hundred: each would compile all of Python's modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Tests that need no server, so several can run at once.
 UNIT := not stack and not browser
 SHELL := /bin/bash
@@ -34,8 +36,8 @@ test: lint frontend-check chromium frontend ## Check the code and run every test
 	$(BIN)/pytest -m "$(UNIT)" -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=80
 	$(BIN)/pytest -m "not ($(UNIT))" --durations=25 --durations-min=5
 
-test-unit: .venv/.dev ## Run the tests that need no server
-	$(BIN)/pytest -m "$(UNIT)" -n 2 $(TESTS)
+test-unit: .venv/.dev ## Run the tests that need neither server nor network, in less than a minute
+	$(BIN)/pytest -m "$(UNIT) and not slow" -n 2 $(TESTS)
 
 test-browser: frontend-check chromium frontend ## Run the page's tests in Chromium, on a market in memory and on a real one
 	$(BIN)/pytest -m browser tests/browser $(TESTS)

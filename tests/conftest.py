@@ -24,10 +24,23 @@ UNCOVERED = ("tests/sim/", "tests/fuzz/", "tests/bench/", "tests/udfs/test_expla
 """Tests that go the same ways thousands of times, which other tests have covered."""
 
 
+SLOW = (
+    "tests/sim/",
+    "tests/fuzz/",
+    "tests/bench/",
+    "tests/api/test_openapi.py",
+    "tests/api/test_kpis_in_clickhouse.py",
+    "tests/stack/test_supervisor.py",
+)
+"""Tests that need no server but minutes: searches, benches, ClickHouse's engine, processes."""
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Do not count lines where that would only take time."""
+    """Mark what is told apart by its place: what is slow, and where lines are not counted."""
     if item.nodeid.startswith(UNCOVERED):
         item.add_marker(pytest.mark.no_cover)
+    if item.nodeid.startswith(SLOW):
+        item.add_marker(pytest.mark.slow)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
