@@ -198,8 +198,7 @@ async def _place_and_wait(
 async def _decision(
     call: Call, placed: Mapping[str, Any], watch: Watch, seconds: float, is_repeat: bool
 ) -> Order | None:
-    """The order once its account or book has decided and a view tells all that came of it; None
-    when the time is over.
+    """The order once it is decided and a view tells all of it; None when the time is over.
 
     An order that is not as it was placed now has been amended since, or has another body under the
     same key: then the account's refusal is given some time to arrive.
