@@ -28,6 +28,8 @@ ANSWER_SECONDS = 2.0
 """How long a cancel or amend waits for the market's word."""
 REFUSAL_SECONDS = 2.0
 """How long the refusal of a reused key may take, when a view tells another order under it."""
+ASK_SECONDS = 0.25
+"""How often ClickHouse is asked of an order that is waited for and that Redis does not know."""
 MAX_IN_FLIGHT = 500
 """Commands of one account on their way into the log; beyond that it is told to slow down."""
 _DEFAULTS = {"bid": "GTD", "ask": "GTC"}
@@ -62,7 +64,9 @@ async def place_order(call: Call) -> Answer:
     if seconds is not None:
         return await _place_and_wait(call, order, now_ms, seconds)
     held = await _append_order(call, order, str(uuid4()), now_ms)
-    return _placed(order_id, now_ms) if held is None else await _tell_again(call, order_id, now_ms)
+    if held is None:
+        return _placed(order_id, now_ms)
+    return await _tell_again(call, order_id, now_ms, asks_history=bool(held))
 
 
 async def amend_order(call: Call) -> Answer:
@@ -205,10 +209,12 @@ async def _decision(
     """
     clock = call.ports.clock
     started = clock.now_seconds()
-    delay = 0.005
+    delay, waited, asking_at = 0.005, 0.0, ASK_SECONDS
     while True:
         _refuse_if_reused(watch)
-        order = await find_own_order(call, placed["order_id"])
+        asks = waited >= asking_at
+        asking_at = waited + ASK_SECONDS if asks else asking_at
+        order = await find_own_order(call, placed["order_id"], asks_history=asks)
         waited = clock.now_seconds() - started
         is_believed = is_repeat or waited > REFUSAL_SECONDS or _is_as_placed(order, placed)
         if order is not None and is_believed and await _is_settled(call, order):
@@ -329,11 +335,13 @@ def _placed(order_id: str, created_at_ms: int) -> Answer:
     return Answer(202, body, {"Location": f"{PREFIX}/orders/{order_id}"})
 
 
-async def _tell_again(call: Call, order_id: str, now_ms: int) -> Answer:
-    """A repeated order with the status that it has by now."""
+async def _tell_again(
+    call: Call, order_id: str, now_ms: int, *, asks_history: bool = True
+) -> Answer:
+    """An order that a view knew before, with the status that it has by now."""
     answer = _placed(order_id, now_ms)
     with suppress(Unavailable):
-        order = await find_own_order(call, order_id)
+        order = await find_own_order(call, order_id, asks_history=asks_history)
         if order is not None:
             created_at = times.told(order["created_at_ms"])
             told = {**answer.body, "status": order["status"], "created_at": created_at}

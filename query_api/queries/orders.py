@@ -65,22 +65,30 @@ async def own_order(call: Call) -> Order:
     return order
 
 
-async def find_own_order(call: Call, order_id: str) -> Order | None:
+async def find_own_order(
+    call: Call, order_id: str, *, asks_history: bool = True
+) -> Order | None:
     """The order, if a view knows it as the caller's."""
-    order = await find_order(call.ports, order_id)
+    order = await find_order(call.ports, order_id, asks_history=asks_history)
     own = order is not None and order["account_id"] == call.principal.account_id
     return order if own else None
 
 
-async def find_order(ports: Ports, order_id: str) -> Order | None:
+async def find_order(ports: Ports, order_id: str, *, asks_history: bool = True) -> Order | None:
     """The order as Redis tells it, or else ClickHouse.
+
+    Args:
+        ports: where to look.
+        order_id: which order.
+        asks_history: whether to ask ClickHouse if Redis does not know enough; it costs a hundred
+            times as much.
 
     Raises:
         Unavailable: neither can be asked.
     """
     row = await _row(ports, order_id)
     order = read_order(row)
-    if order is not None and _is_enough(ports, order, row):
+    if not asks_history or (order is not None and _is_enough(ports, order, row)):
         return order
     try:
         return await ports.history.order(order_id) or order

@@ -93,6 +93,37 @@ async def test_an_answer_that_was_waited_for_tells_what_was_traded_on_arrival(
     )
 
 
+async def test_a_new_order_never_costs_a_look_into_the_history(world, buyer, seller, monkeypatch):
+    """Though the view has its trade before it has its beginning, and the market is late."""
+    project, sleep = world.market._project, world.clock.sleep
+
+    def project_trades_only(kind, fact):
+        if kind == "order_matched":
+            project(kind, fact)
+        world.clock.advance(1_500)
+
+    asked = []
+    monkeypatch.setattr(world.ports.history, "order", asked.append)
+    await seller("POST", "/orders", ASK)
+    monkeypatch.setattr(world.market, "_project", project_trades_only)
+    bid = await buyer("POST", "/orders", BID)
+    assert (bid.status, asked) == (202, [])
+
+
+async def test_who_waits_has_the_history_asked_now_and_then(world, buyer, monkeypatch):
+    asked = []
+
+    async def order(order_id):
+        asked.append(order_id)
+
+    world.market.held_back = True
+    world.market.away.add("redis")
+    monkeypatch.setattr(world.ports.history, "order", order)
+    bid = await buyer("POST", "/orders", BID, headers=WAIT)
+    assert (bid.status, bid.body["status"]) == (202, "pending")
+    assert 4 <= len(asked) <= 9, "about every quarter of a second, of two"
+
+
 async def test_what_was_waited_for_is_told_as_the_views_have_it_where_market_data_is_away(
     world, buyer
 ):
