@@ -63,6 +63,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
         await enter(kafka.open_follower(settings, admin, codec, placements, kafka.PLACEMENTS))
         store = postgres.Postgres(await enter(postgres.connect(settings.text("POSTGRES_DSN"))))
         live = redis.RedisViews(await enter(redis.connect(settings.text("REDIS_URL"))))
+        opened.push_async_callback(live.pipe.aclose)
         history = clickhouse.ClickHouse(await enter(_clickhouse(settings)))
         market = market_data.MarketDataService(
             await enter(market_data.connect(settings.text("MARKET_DATA_URL")))

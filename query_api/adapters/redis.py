@@ -80,7 +80,7 @@ class RedisViews:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
-        self.pipe = Pipe(client)
+        self.pipe = Pipe(client, TIMEOUT_SECONDS)
         self._away_until_seconds = 0.0
 
     async def ping(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from redis.exceptions import ConnectionError as RedisDisconnected
 from redis.exceptions import ResponseError
 
 from query_api import auth
@@ -471,22 +472,94 @@ async def test_lags_are_told_by_group_topic_and_partition(market):
         assert 'gpubroker_kafka_lag{group="' in text
 
 
+@pytest.fixture
+async def piped(market):
+    """A client of the market's Redis, and a pipe to it."""
+    async with redis.connect(market.text("REDIS_URL")) as client:
+        pipe = redis_pipe.Pipe(client, 0.5)
+        yield client, pipe
+        await pipe.aclose()
+
+
 @pytest.mark.stack
 @pytest.mark.timeout(600)
-async def test_commands_to_redis_go_together_and_are_answered_each(market):
-    client = redis.connect(market.text("REDIS_URL"))
-    async with client:
-        pipe = redis_pipe.Pipe(client)
-        key = f"test:{uuid4()}"
-        asked = [pipe.ask(redis_pipe.pack("RPUSH", key, f"é{n}")) for n in range(50)]
-        refused = pipe.ask(redis_pipe.pack("HGET", key, "x"))
-        *told, wrong = await asyncio.gather(*asked, refused, return_exceptions=True)
-        assert told == list(range(1, 51))
-        assert isinstance(wrong, ResponseError)
-        assert await client.lrange(key, 0, 1) == ["é0", "é1"]
-        await client.delete(key)
-        live = redis.RedisViews(client)
-        await client.script_flush()
-        row = {"order_id": key, "side": "bid", "digest": "d"}
-        await asyncio.gather(*(live.place(f"{key}-{n}", "0", row) for n in range(20)))
-        assert await live.digest(f"{key}-19", "0") == "d"
+async def test_commands_to_redis_go_together_and_are_answered_each(piped):
+    client, pipe = piped
+    key = f"test:{uuid4()}"
+    asked = [pipe.ask(redis_pipe.pack("RPUSH", key, f"é{n}")) for n in range(50)]
+    refused = pipe.ask(redis_pipe.pack("HGET", key, "x"))
+    *told, wrong = await asyncio.gather(*asked, refused, return_exceptions=True)
+    assert told == list(range(1, 51))
+    assert isinstance(wrong, ResponseError)
+    assert await client.lrange(key, 0, 1) == ["é0", "é1"]
+    assert await pipe.ask(redis_pipe.pack("LRANGE", key, "0", "1")) == ["é0", "é1"]
+    await client.delete(key)
+    assert len(pipe) == 0
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(600)
+async def test_a_script_that_redis_has_forgotten_is_sent_again(piped):
+    client, _ = piped
+    live = redis.RedisViews(client)
+    key = f"test:{uuid4()}"
+    await client.script_flush()
+    row = {"order_id": key, "side": "bid", "digest": "d"}
+    await asyncio.gather(*(live.place(f"{key}-{n}", "0", row) for n in range(20)))
+    assert await live.digest(f"{key}-19", "0") == "d"
+    await live.pipe.aclose()
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(600)
+async def test_a_command_does_not_wait_for_the_answer_to_another(piped):
+    """A list that is popped from before it is pushed to, on one connection each."""
+    client, pipe = piped
+    key = f"test:{uuid4()}"
+    popped = asyncio.create_task(pipe.ask(redis_pipe.pack("BLPOP", key, "0.2")))
+    await asyncio.sleep(0.05)
+    pinged = asyncio.create_task(pipe.ask(redis_pipe.pack("PING")))
+    await asyncio.sleep(0.05)
+    assert len(pipe) == 2, "both are on their way"
+    await client.rpush(key, "x")
+    assert await asyncio.gather(popped, pinged) == [[key, "x"], "PONG"]
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(600)
+async def test_a_connection_to_redis_that_is_lost_is_made_anew(piped):
+    client, pipe = piped
+    own = await pipe.ask(redis_pipe.pack("CLIENT", "ID"))
+    blocked = [
+        asyncio.create_task(pipe.ask(command))
+        for command in (redis_pipe.pack("BLPOP", f"test:{uuid4()}", "0"), redis_pipe.pack("PING"))
+    ]
+    await asyncio.sleep(0.05)
+    await client.client_kill_filter(_id=own)
+    told = await asyncio.gather(*blocked, return_exceptions=True)
+    assert [type(each) for each in told] == [RedisDisconnected] * 2
+    assert await pipe.ask(redis_pipe.pack("PING")) == "PONG"
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(600)
+async def test_a_redis_that_does_not_answer_in_time_is_not_waited_for(piped):
+    _, pipe = piped
+    with pytest.raises(RedisDisconnected):
+        await pipe.ask(redis_pipe.pack("BLPOP", f"test:{uuid4()}", "0"))
+    assert await pipe.ask(redis_pipe.pack("PING")) == "PONG"
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(600)
+async def test_a_pipe_uses_the_clients_database_and_credentials(piped, market):
+    url = market.text("REDIS_URL").removesuffix("/0")
+    key = f"test:{uuid4()}"
+    async with redis.connect(f"{url}/3") as other:
+        elsewhere = redis_pipe.Pipe(other, 0.5)
+        await elsewhere.ask(redis_pipe.pack("SET", key, "1", "PX", "1000"))
+        await elsewhere.aclose()
+        assert (await piped[0].exists(key), await other.exists(key)) == (0, 1)
+    async with redis.connect(url.replace("redis://", "redis://nobody:wrong@")) as other:
+        with pytest.raises(ResponseError):
+            await redis_pipe.Pipe(other, 0.5).ask(redis_pipe.pack("PING"))

@@ -37,7 +37,9 @@ async def quotas(request: pytest.FixtureRequest) -> AsyncIterator[Quotas]:
     else:
         market: Settings = request.getfixturevalue("market")
         async with redis.connect(market.text("REDIS_URL")) as client:
-            yield redis.RedisViews(client)
+            live = redis.RedisViews(client)
+            yield live
+            await live.pipe.aclose()
 
 
 def bucket(policy: Policy = TEN) -> Bucket:

@@ -180,6 +180,7 @@ async def test_pages_of_slots_end_a_day_after_their_hour(market: Settings) -> No
         key = f"readings:{{{node_id}}}:3:{page}"
         assert await client.strlen(key) == 1_440
         assert DAY_MS < await client.pttl(key) <= DAY_MS + PAGE_MS
+        await live.pipe.aclose()
 
 
 @pytest.mark.stack
