@@ -65,9 +65,7 @@ async def own_order(call: Call) -> Order:
     return order
 
 
-async def find_own_order(
-    call: Call, order_id: str, *, asks_history: bool = True
-) -> Order | None:
+async def find_own_order(call: Call, order_id: str, *, asks_history: bool = True) -> Order | None:
     """The order, if a view knows it as the caller's."""
     order = await find_order(call.ports, order_id, asks_history=asks_history)
     own = order is not None and order["account_id"] == call.principal.account_id
