@@ -95,7 +95,7 @@ async def test_an_answer_that_was_waited_for_tells_what_was_traded_on_arrival(
 
 async def test_a_new_order_never_costs_a_look_into_the_history(world, buyer, seller, monkeypatch):
     """Though the view has its trade before it has its beginning, and the market is late."""
-    project, sleep = world.market._project, world.clock.sleep
+    project = world.market._project
 
     def project_trades_only(kind, fact):
         if kind == "order_matched":
