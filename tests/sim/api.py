@@ -9,17 +9,18 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 from uuid import UUID
 
+from jobs.follower import Follower
 from query_api.commands import orders as handlers
 from query_api.endpoint import Answer, Call
 from query_api.ports import OutcomeUnknown, Ports, Principal, ToldFact, Unavailable
 from query_api.problems import Problem
 from query_api.queries.orders import find_order
 from schemas import views
-from schemas.names import ACCOUNTS_COMMANDS, FACT_TOPICS
+from schemas.names import ACCOUNTS_COMMANDS, BOOKS_COMMANDS, FACT_TOPICS
 from tests.sim.clock import WallClock
 from tests.sim.log import CODEC, Broker, Positions, Producer, Record
 from tests.sim.projection import ClickHouseServer, RedisServer
@@ -82,6 +83,7 @@ class Worker:
         wall: WallClock,
         redis: RedisServer,
         clickhouse: ClickHouseServer,
+        market_data: "MarketData",
         *,
         loses_acknowledgements: bool,
     ) -> None:
@@ -89,6 +91,7 @@ class Worker:
         self._wall = wall
         self._live = Live(redis)
         self._history = History(clickhouse)
+        self._market_data = market_data
         self._loses_acknowledgements = loses_acknowledgements
         self._start()
 
@@ -102,6 +105,7 @@ class Worker:
         registrations: Any = _NoCatalogue
         live: Any = self._live
         history: Any = self._history
+        market_data: Any = self._market_data
         self.ports = Ports(
             clock=self,
             log=self,
@@ -110,7 +114,7 @@ class Worker:
             live=live,
             history=history,
             kpis=unused,
-            market_data=unused,
+            market_data=market_data,
             keys=unused,
             registrations=registrations,
             quotas=unused,
@@ -275,6 +279,51 @@ class History:
 
     async def order(self, order_id: str) -> views.Order | None:
         return self._clickhouse.order(order_id)
+
+
+class Message(NamedTuple):
+    """A record as the service's consumer hands it over."""
+
+    number: int
+    at: int
+    record: Record
+
+    def partition(self) -> int:
+        return self.number
+
+    def offset(self) -> int:
+        return self.at
+
+    def key(self) -> bytes:
+        return self.record.key
+
+    def value(self) -> bytes:
+        return self.record.value
+
+    def timestamp(self) -> tuple[int, int]:
+        return 0, self.record.at_ms
+
+
+class MarketData:
+    """The port `MarketData` of orders: the service's own follower, on the simulated log."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._log = Positions(broker, (BOOKS_COMMANDS,))
+        self._follower = Follower(CODEC.decoder(BOOKS_COMMANDS))
+
+    async def resting(self, book_id: str, order_id: str) -> Mapping[str, Any]:
+        while waiting := self._log.waiting():
+            self._follow(waiting[0])
+        book = self._follower.book(book_id)
+        order = book.orders.get(order_id)
+        return {"book_seq": book.seq, "remaining": order.remaining if order else None}
+
+    def _follow(self, place: tuple[str, int]) -> None:
+        for offset, record in self._log.take(place, 1_000):
+            message: Any = Message(place[1], offset, record)
+            if not self._follower.apply(message):
+                self._log.next[place] = 0  # it is loaded again, without this record
+                return
 
 
 class _NoCatalogue:

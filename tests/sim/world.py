@@ -6,7 +6,7 @@ from typing import Any, Final
 from jobs import admission, matching, node_health
 from jobs.projection import ReadOnce
 from schemas import names, views
-from tests.sim.api import Worker
+from tests.sim.api import MarketData, Worker
 from tests.sim.clock import DAY_MS, HOUR_MS, MINUTE_MS, Clock, WallClock
 from tests.sim.flink import Job
 from tests.sim.log import CODEC, Broker, Producer, Record
@@ -56,12 +56,14 @@ class World:
             "redis": Group("redis", self.broker, self.redis),
             "clickhouse": Group("clickhouse", self.broker, self.clickhouse),
         }
+        market_data = MarketData(self.broker)
         self.workers = [
             Worker(
                 self.broker,
                 self._wall(),
                 self.redis,
                 self.clickhouse,
+                market_data,
                 loses_acknowledgements="lost_ack" in self._on,
             )
             for _ in range(WORKERS)
