@@ -18,7 +18,7 @@ from query_api.queries.providers import find_own_cluster
 async def create_node(call: Call) -> Answer:
     """Register a node in a cluster of the caller; its GPUs can be sold as soon as it is there."""
     cluster = await find_own_cluster(call, call.path["cluster_id"])
-    token = secrets.token_urlsafe(32)
+    token = f"gpo_{secrets.token_urlsafe(32)}"  # random alone may begin like an option of a command
     node = _new_node(call.body, cluster, token, call.ports.clock.now_ms())
     added = await call.ports.registrations.add_node(node)
     told: answers.CreatedNode = {"node_id": node["id"], "onboarding_token": token}

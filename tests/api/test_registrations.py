@@ -173,6 +173,14 @@ async def test_nodes_are_listed_by_cluster(world, seller):
     assert [item["cluster_id"] for item in of_first.body["items"]] == [first]
 
 
+async def test_an_onboarding_token_never_looks_like_an_option(seller, monkeypatch):
+    """It is an argument of `gpubroker agent enrol`."""
+    monkeypatch.setattr("secrets.token_urlsafe", lambda size: "-f" + "x" * 41)
+    cluster_id = (await seller("GET", "/providers/me/clusters")).body["items"][0]["id"]
+    node = await seller("POST", f"/clusters/{cluster_id}/nodes", node_body())
+    assert node.body["onboarding_token"] == "gpo_-f" + "x" * 41
+
+
 async def test_a_registration_that_is_not_relayed_yet_is_a_202(world, admin, seller):
     world.registry.relay_is_away = True
     before = world.clock.now_ms()
