@@ -159,9 +159,8 @@ class Handlers:
         """How much of an order rests; `remaining` is null if it does not rest in this book."""
         with self._follower.lock:
             book = self._follower.book(request.path_params["book_id"])
-            order = book.orders.get(request.path_params["order_id"])
-            told = {"book_seq": book.seq, "remaining": order.remaining if order else None}
-        return JSONResponse(told)
+            remaining = matching.resting(book, request.path_params["order_id"])
+            return JSONResponse({"book_seq": book.seq, "remaining": remaining})
 
     async def explanation(self, request: Request) -> JSONResponse:
         """Why an order rests; `order` is null if it does not rest in this book."""

@@ -634,6 +634,12 @@ def depth(
     return found
 
 
+def resting(book: Book, order_id: str) -> int | None:
+    """The GPUs of an order that rest in a book; None if it does not rest there."""
+    order = book.orders.get(order_id)
+    return order.remaining if order else None
+
+
 def depth_changes(book: Book) -> list[tuple[Side, DepthLevel]]:
     """The levels that changed since this was called last, as they are now; those gone are 0.
 

@@ -372,8 +372,7 @@ class MemoryMarketData:
 
     async def resting(self, book_id: str, order_id: str) -> Row:
         book = self._book(book_id)
-        order = book.orders.get(order_id)
-        return {"book_seq": book.seq, "remaining": order.remaining if order else None}
+        return {"book_seq": book.seq, "remaining": matching.resting(book, order_id)}
 
     async def explain(self, book_id: str, order_id: str) -> Row:
         book, at_ms = self._book(book_id), self._market.clock.now_ms()

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from unittest.mock import patch
 from uuid import UUID
 
@@ -23,7 +23,8 @@ from schemas import views
 from schemas.names import ACCOUNTS_COMMANDS, BOOKS_COMMANDS, FACT_TOPICS
 from tests.sim.clock import WallClock
 from tests.sim.log import CODEC, Broker, Positions, Producer, Record
-from tests.sim.projection import ClickHouseServer, RedisServer
+from tests.sim.projection import ClickHouseServer, Message, RedisServer
+from udfs import matching
 
 APPEND_MS: Final = 1_700
 """How long an append may take before its outcome is unknown, as in the Kafka adapter."""
@@ -281,29 +282,6 @@ class History:
         return self._clickhouse.order(order_id)
 
 
-class Message(NamedTuple):
-    """A record as the service's consumer hands it over."""
-
-    number: int
-    at: int
-    record: Record
-
-    def partition(self) -> int:
-        return self.number
-
-    def offset(self) -> int:
-        return self.at
-
-    def key(self) -> bytes:
-        return self.record.key
-
-    def value(self) -> bytes:
-        return self.record.value
-
-    def timestamp(self) -> tuple[int, int]:
-        return 0, self.record.at_ms
-
-
 class MarketData:
     """The port `MarketData` of orders: the service's own follower, on the simulated log."""
 
@@ -315,12 +293,11 @@ class MarketData:
         while waiting := self._log.waiting():
             self._follow(waiting[0])
         book = self._follower.book(book_id)
-        order = book.orders.get(order_id)
-        return {"book_seq": book.seq, "remaining": order.remaining if order else None}
+        return {"book_seq": book.seq, "remaining": matching.resting(book, order_id)}
 
     def _follow(self, place: tuple[str, int]) -> None:
         for offset, record in self._log.take(place, 1_000):
-            message: Any = Message(place[1], offset, record)
+            message: Any = Message(place, offset, record)
             if not self._follower.apply(message):
                 self._log.next[place] = 0  # it is loaded again, without this record
                 return
