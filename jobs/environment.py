@@ -10,6 +10,7 @@ that saved state finds its place again.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -37,11 +38,14 @@ BATCH = Types.OBJECT_ARRAY(Types.OBJECT_ARRAY(BYTES))
 """Key, value and coordinates of each record (append time, partition and offset as text), behind its
 topic where there are several. An array for each, for of rows in an array the bridge makes one over
 and over, as of `OUTPUTS`."""
+_COORDINATE_TYPES = [Types.LONG(), Types.INT(), Types.LONG()]
+LOGGED = Types.ROW([Types.STRING(), BYTES, BYTES, *_COORDINATE_TYPES])
+LOGGED_OF_TOPICS = Types.ROW([Types.STRING(), BYTES, BYTES, BYTES, *_COORDINATE_TYPES])
 KEYED_BATCH = Types.ROW_NAMED(["batch_key", "records"], [Types.STRING(), BATCH])
-LANE_SECONDS: Final = 0.01
-"""For so long the records of a lane are gathered before they enter Python."""
-BATCH_SECONDS: Final = 0.5
-"""For so long those of a windowed job are."""
+LANE_PAUSE_MS: Final = 4
+"""Batches of records of machines enter Python no nearer to each other."""
+BATCH_PAUSE_MS: Final = 500
+"""Nor do those of a windowed job."""
 PATIENCE_MS: Final = 250
 """For so long the broker may gather them too."""
 MOST_AWAITED_BYTES: Final = 65_536
@@ -92,7 +96,7 @@ class Planner:
         """
         environment, tables = self._tables(self.settings)
         log = _log(tables, job, self.kafka)
-        batches = _stream(tables.sql_query(_lanes(log, job.lanes)), KEYED_BATCH)
+        batches = _gathered(tables, _lanes(log, job.lanes), LOGGED, LANE_PAUSE_MS)
         outputs = (
             _keyed(batches)
             .process(function, output_type=OUTPUTS)
@@ -132,7 +136,7 @@ class Planner:
         """
         environment, tables = self._tables(self.settings)
         log = _log(tables, job, self.kafka, PATIENCE_MS)
-        batches = _stream(tables.sql_query(_topics(log, job.wanted)), KEYED_BATCH)
+        batches = _gathered(tables, _topics(log, job.wanted), LOGGED_OF_TOPICS, BATCH_PAUSE_MS)
         keyed = (
             batches.flat_map(keys, output_type=KEYED_BATCH)
             .name(f"{job.name} keys")
@@ -225,8 +229,7 @@ def _log(
             at_ms AS EXTRACT(EPOCH FROM append_time) * 1000
                 + EXTRACT(MILLISECOND FROM append_time),
             log_partition INT METADATA FROM 'partition' VIRTUAL,
-            log_offset BIGINT METADATA FROM 'offset' VIRTUAL,
-            read_at AS PROCTIME()
+            log_offset BIGINT METADATA FROM 'offset' VIRTUAL
         ) WITH (
             'connector' = 'kafka',
             'topic' = '{";".join(job.inputs)}',
@@ -243,48 +246,66 @@ def _log(
     return "log"
 
 
-_RECORD: Final = """
-    CAST(COALESCE(log_key, '') AS BYTES),
-    log_value,
-    CAST(CONCAT_WS(' ', CAST(at_ms AS STRING), CAST(log_partition AS STRING),
-        CAST(log_offset AS STRING)) AS BYTES)"""
+_KEY: Final = "CAST(COALESCE(log_key, '') AS BYTES)"
+_COORDINATES: Final = "at_ms, log_partition, log_offset"
 
 
 def _lanes(log: str, lanes: int) -> str:
-    """What came of each lane in a moment, each partition in its order, as a `BATCH` behind its key.
+    """Each record behind its lane.
 
     Args:
         log: the table of the log.
         lanes: how many lanes its partitions make.
     """
-    lane = f"CAST(MOD(log_partition, {lanes}) AS STRING) AS lane"
-    records = f"(SELECT *, {lane} FROM {log})"
-    return _batches("lane", f"ARRAY[{_RECORD}]", records, LANE_SECONDS, "lane")
+    lane = f"CAST(MOD(log_partition, {lanes}) AS STRING)"
+    return f"SELECT {lane}, {_KEY}, log_value, {_COORDINATES} FROM {log}"
 
 
 def _topics(log: str, wanted: str) -> str:
-    """What came of each partition in a while, in its order, as a `BATCH` behind its topic.
+    """Each record behind its topic, once to gather by and once to read.
 
     Args:
         log: the table of the topics.
         wanted: which records to read, as SQL over `topic` and `log_key`.
     """
-    record = f"ARRAY[CAST(topic AS BYTES), {_RECORD}]"
-    records = f"(SELECT * FROM {log} WHERE {wanted})"
-    return _batches("topic", record, records, BATCH_SECONDS, "topic, log_partition")
+    read = f"topic, CAST(topic AS BYTES), {_KEY}, log_value, {_COORDINATES}"
+    return f"SELECT {read} FROM {log} WHERE {wanted}"
 
 
-def _batches(key: str, record: str, records: str, seconds: float, together: str) -> str:
-    """Records gathered for so long of processing time, by these columns."""
-    return f"""
-        SELECT {key}, ARRAY_AGG({record})
-        FROM TUMBLE({records}, DESCRIPTOR(read_at), INTERVAL '{seconds}' SECOND)
-        GROUP BY window_start, window_end, {together}"""
+def _gathered(
+    tables: StreamTableEnvironment, query: str, row: TypeInformation, pause_ms: int
+) -> DataStream:
+    """A query's rows as a `KEYED_BATCH` of each group that came since the last ones.
 
-
-def _stream(table: Any, row: TypeInformation) -> DataStream:
-    """A table's rows as a stream; the public API would run Python for it."""
-    return DataStream(table._t_env._j_tenv.toAppendStream(table._j_table, row.get_java_type_info()))
+    Args:
+        tables: the job's tables.
+        query: of the group's name, then what its records have.
+        row: the query's types.
+        pause_ms: batches are no nearer to each other.
+    """
+    table = tables.sql_query(query)
+    rows = tables._j_tenv.toAppendStream(table._j_table, row.get_java_type_info())
+    jvm = get_gateway().jvm
+    references = get_gateway().new_array(jvm.Object, 1)
+    references[0] = pause_ms
+    table_runtime = jvm.org.apache.flink.table.runtime
+    gather = table_runtime.generated.GeneratedOperator(
+        "Gather",
+        resources.files("jobs").joinpath("Gather.java").read_text(),
+        references,
+        Configuration()._j_configuration,
+    )
+    step = jvm.org.apache.flink.streaming.api.transformations.OneInputTransformation(
+        rows.getTransformation(),
+        "gather",
+        table_runtime.operators.CodeGenOperatorFactory(gather),
+        KEYED_BATCH.get_java_type_info(),
+        rows.getParallelism(),
+        False,
+    )
+    environment = rows.getExecutionEnvironment()
+    environment.addOperator(step)
+    return DataStream(jvm.org.apache.flink.streaming.api.datastream.DataStream(environment, step))
 
 
 def _keyed(batches: DataStream) -> KeyedStream:

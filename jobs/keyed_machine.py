@@ -1,10 +1,10 @@
 """The shell around a keyed machine in Flink: the only keyed function of the machine jobs.
 
 It takes a batch of records of one lane (`jobs.lane`), each in turn: it decodes a record, loads the
-state of its machine at first touch, and applies. At the end of the batch it writes what changed to
-Flink's state and hands encoded facts and commands to the sink. The trade path never waits for a
-checkpoint: after a restart the same records give the same facts with the same ids and sequences,
-and whoever receives them drops what it has seen (market-rules.md B5).
+state of its machine at first touch, and applies. At the end of the batch it hands encoded facts and
+commands to the sink; before a checkpoint it writes what changed to Flink's state. The trade path
+never waits for a checkpoint: after a restart the same records give the same facts with the same ids
+and sequences, and whoever receives them drops what it has seen (market-rules.md B5).
 """
 
 import time
@@ -52,7 +52,7 @@ class MachineJob(StreamingJob):
         A machine's state is in its lane's, so with other lanes the job starts at the beginning of
         its log.
         """
-        return f"{self.name}-lanes-{self.lanes}"
+        return f"{self.name}-of-{self.lanes}-lanes"
 
 
 @dataclass(slots=True)
@@ -112,17 +112,20 @@ class KeyedMachine(KeyedProcessFunction):
     def process_element(
         self, value: Sequence[Record], ctx: KeyedProcessFunction.Context
     ) -> Crossing:
-        """Apply a batch of records of one lane."""
+        """Apply a batch of records of one lane; an empty one comes before a checkpoint."""
         lane = self._lane(ctx.get_current_key())
+        if not value:
+            lane.write()
+            return []
         outputs = [output for record in value for output in self._processed(record, lane)]
-        lane.write(ctx.timer_service())
+        lane.end_batch(ctx.timer_service())
         return [outputs] if outputs else []
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Crossing:
         """Append ticks for the machines of a lane that are due to their own log."""
         lane = self._lane(ctx.get_current_key())
         outputs = [self._woken(machine, lane, timestamp) for machine in lane.due(timestamp)]
-        lane.write(ctx.timer_service())
+        lane.end_batch(ctx.timer_service())
         return [outputs] if outputs else []
 
     def _processed(self, record: Record, lane: Lane) -> list[Output]:

@@ -1,18 +1,22 @@
 """A lane: some partitions of a log, the machines in them, and when each wants to be woken.
 
 A lane is one key of Flink (decision 0034). So records of its machines enter Python together, in
-batches, and the machines share a journal of their writes and a timer; the state of each is its own.
+batches, and the machines share a timer; the state of each is its own. What they change is held back
+and written when a checkpoint wants it, once however often it changed (decision 0046).
 """
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol
 
-from jobs.journal import LANE, Journal
 from jobs.lane_state import Rows
 
 TICK_AHEAD_MS: Final = 50
 """A timer is set at least this far ahead (market-rules.md B3)."""
+MOST_HELD_BACK: Final = 1_000
+"""So many changes are written without waiting for a checkpoint, so that none has to write many."""
+LANE: Final = ""
+"""Where rows of the lane itself are, beside those of its machines; no machine's id is empty."""
 _WAKE: Final = "wake:"
 _FEW: Final = 1_000
 
@@ -25,7 +29,7 @@ class TimerService(Protocol):
 
 
 class Lane:
-    """The journal and the wishes of one lane's machines."""
+    """What one lane's machines changed, and when they want to be woken."""
 
     def __init__(self, rows: Rows, now_ms: Callable[[], int]) -> None:
         """Load a lane, the one in use; not its machines.
@@ -36,10 +40,9 @@ class Lane:
         """
         self._rows = rows
         self._now_ms = now_ms
-        rows.set_current_namespace(LANE)
-        stored = dict(rows.items())
-        self._journal = Journal(stored)
-        stored = self._journal.brought_up(LANE, stored)
+        self._held_back: dict[str, dict[str, str | None]] = {}
+        self._count = 0
+        stored = self.load(LANE)
         self._wakes = {key.removeprefix(_WAKE): int(text) for key, text in stored.items()}
         self._order = _ordered(self._wakes)
         self._told: set[str] = set()
@@ -48,24 +51,31 @@ class Lane:
     def load(self, machine: str) -> dict[str, str]:
         """A machine's rows, as its last step left them."""
         self._rows.set_current_namespace(machine)
-        return self._journal.brought_up(machine, dict(self._rows.items()))
+        rows: dict[str, str | None] = dict(self._rows.items())
+        rows |= self._held_back.get(machine, {})
+        return {key: text for key, text in rows.items() if text is not None}
 
-    def add(self, machine: str, changes: dict[str, str | None], wake_at_ms: int | None) -> None:
+    def add(self, machine: str, changes: Mapping[str, str | None], wake_at_ms: int | None) -> None:
         """Take in what a step of a machine changed, and when it wants to be woken."""
-        self._journal.add(machine, changes)
+        if changes:
+            self._hold_back(machine, changes)
         if self._wakes.get(machine) != wake_at_ms:
             self._wish(machine, wake_at_ms)
         elif machine in self._told:
             self._enqueue(machine)
         self._told.discard(machine)
 
+    def _hold_back(self, machine: str, changes: Mapping[str, str | None]) -> None:
+        self._held_back.setdefault(machine, {}).update(changes)
+        self._count += len(changes)
+
     def _wish(self, machine: str, wake_at_ms: int | None) -> None:
         if wake_at_ms is None:
             del self._wakes[machine]
-            self._journal.add(LANE, {_WAKE + machine: None})
+            self._hold_back(LANE, {_WAKE + machine: None})
         else:
             self._wakes[machine] = wake_at_ms
-            self._journal.add(LANE, {_WAKE + machine: str(wake_at_ms)})
+            self._hold_back(LANE, {_WAKE + machine: str(wake_at_ms)})
         self._enqueue(machine)
 
     def _enqueue(self, machine: str) -> None:
@@ -87,10 +97,24 @@ class Lane:
         timers.register_processing_time_timer(at_ms)
         self._armed_at_ms = at_ms
 
-    def write(self, timers: TimerService) -> None:
-        """Write what the batch at hand changed, and see that the lane is woken in time."""
-        self._journal.write(self._rows)
+    def end_batch(self, timers: TimerService) -> None:
+        """See that the lane is woken in time, and that not too much is held back."""
+        if self._count >= MOST_HELD_BACK:
+            self.write()
         self._arm(timers)
+
+    def write(self) -> None:
+        """Write what is held back to Flink's state, which then is whole."""
+        for machine, changes in self._held_back.items():
+            self._rows.set_current_namespace(machine)
+            for key, text in changes.items():
+                if text is None:
+                    self._rows.remove(key)
+            kept = {key: text for key, text in changes.items() if text is not None}
+            if kept:
+                self._rows.put_all(kept)
+        self._held_back = {}
+        self._count = 0
 
     def due(self, timestamp: int) -> Iterator[str]:
         """The machines that are due, each once until its next step; a timer fired for this time."""

@@ -79,7 +79,6 @@ def code_version() -> str:
     for package, suffix in (
         ("udfs", ".py"),
         ("schemas", ".avsc"),
-        ("jobs", "journal.py"),
         ("jobs", "lane.py"),
     ):
         for name, file in sorted(_files(resources.files(package), suffix)):

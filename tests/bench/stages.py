@@ -3,7 +3,7 @@
     python -m tests.bench.stages [--nodes 4000]
 
 Sellers list nodes of 8 GPUs, then buyers' bids for one GPU each meet them. Every command goes by
-codec, machine, codec again and journal, and what it makes for another machine
+codec, machine, codec again and lane, and what it makes for another machine
 follows at once, as over the logs: so the caches are as cold as one process can make them.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from jobs.journal import Journal
+from jobs.lane import Lane
 from schemas import codec as codecs
 from schemas.codec import Bodies
 from schemas.names import ACCOUNTS_COMMANDS, BOOKS_COMMANDS, FACT_TOPICS
@@ -34,26 +34,33 @@ SELLERS: Final = [str(UUID(int=0xA000 + number, version=4)) for number in range(
 BUYERS: Final = [str(UUID(int=0xB000 + number, version=4)) for number in range(16)]
 GPUS: Final = 8
 REGION: Final = "us-west-2"
-STAGES: Final = ("decode", "apply", "encode", "journal")
+STAGES: Final = ("decode", "apply", "encode", "lane")
 BATCH: Final = 10
-"""Records that share an entry of the journal."""
+"""Records that enter Python together."""
 RIGHTS: Final = {**DEFAULTS["SetAccount"], "provider": True, "verified": True}
 
 
 class Nowhere:
-    """Flink's map state, whose cost is not counted here."""
+    """Flink's map state and timers, whose cost is not counted here."""
 
     def set_current_namespace(self, namespace: str) -> None:
         """Whose rows are meant makes no difference."""
 
-    def put(self, key: str, value: str) -> None:
-        """Keep nothing."""
+    def items(self) -> tuple[()]:
+        """Nothing was kept."""
+        return ()
 
     def put_all(self, dict_value: dict[str, str]) -> None:
         """Keep nothing."""
 
     def remove(self, key: str) -> None:
         """Keep nothing."""
+
+    def register_processing_time_timer(self, timestamp: int) -> None:
+        """Nobody is woken."""
+
+    def delete_processing_time_timer(self, timestamp: int) -> None:
+        """Nobody was to be woken."""
 
 
 @dataclass(slots=True)
@@ -63,8 +70,8 @@ class Market:
     codec: codecs.Codec = field(default_factory=codecs.offline)
     at_ms: int = 1_790_000_000_000
     states: dict[str, Any] = field(default_factory=dict)
-    journals: dict[str, Journal] = field(default_factory=lambda: defaultdict(lambda: Journal({})))
-    """Of each log's lane."""
+    lanes: dict[str, Lane] = field(default_factory=dict)
+    """Of each log."""
     spent: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0] * 4))
     records: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     encoders: dict[str, Any] = field(default_factory=dict)
@@ -89,10 +96,13 @@ class Market:
         times.append(time.perf_counter())
         made = self._encoded(step)
         times.append(time.perf_counter())
-        self.journals[topic].add(key, step.writes)
+        lane = self.lanes.get(topic) or self.lanes.setdefault(
+            topic, Lane(self.nowhere, lambda: self.at_ms)
+        )
+        lane.add(key, step.writes, step.wake_at_ms)
         self.stepped[topic] += 1
         if self.stepped[topic] % BATCH == 0:
-            self.journals[topic].write(self.nowhere)
+            lane.end_batch(self.nowhere)
         times.append(time.perf_counter())
         self._count(topic, key, record, times)
         for outgoing in made:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from jobs import admission, matching, node_health
-from jobs.journal import LANE, Journal
 from jobs.keyed_machine import Crossing, KeyedMachine, MachineJob
+from jobs.lane import LANE
 from schemas import codec as codecs
 from schemas import names
 from schemas.codec import SchemaUnavailable
@@ -96,9 +96,6 @@ class MapState:
         self.loads.append(self._machine)
         return iter(list(self._rows.items()))
 
-    def put(self, key: str, value: str) -> None:
-        self._rows[key] = value
-
     def put_all(self, rows: dict[str, str]) -> None:
         self._rows.update(rows)
 
@@ -171,6 +168,11 @@ class Shell:
         self.offset += len(batch)
         return read(self.function.process_element(batch, self.flink))
 
+    def checkpoint(self, lane: str = FIRST) -> None:
+        """Tell the lane that one comes."""
+        self.flink.key = lane
+        assert self.function.process_element([], self.flink) == []
+
     def fire(self, at_ms: int, lane: str = FIRST) -> list[tuple[str, str, dict[str, Any]]]:
         self.flink.key = lane
         self.flink.timers.discard((lane, at_ms))
@@ -187,11 +189,10 @@ def tick(account_id: str = "", source: str = "", source_seq: int = 0) -> bytes:
     return ENCODE(command("tick", account_id=account_id, source=source, source_seq=source_seq))
 
 
-def stored(flink: Flink, machine: str = BOOK, lane: str = FIRST) -> dict[str, str]:
-    """A machine's rows as a restart would find them."""
-    rows = flink.rows[lane]
-    journal = Journal(dict(rows.get(LANE, {})))
-    return journal.brought_up(machine, dict(rows.get(machine, {})))
+def stored(shell: Shell, machine: str = BOOK, lane: str = FIRST) -> dict[str, str]:
+    """A machine's rows as a checkpoint would have them."""
+    shell.checkpoint(lane)
+    return dict(shell.flink.rows[lane].get(machine, {}))
 
 
 @pytest.fixture
@@ -210,14 +211,16 @@ def test_facts_then_commands_go_to_their_topics_keyed_by_machine(shell: Shell) -
     assert handed_on[:2] == (names.ACCOUNTS_COMMANDS, "somebody")
 
 
-def test_every_change_is_written_through(shell: Shell) -> None:
+def test_every_change_is_in_the_state_of_a_checkpoint(shell: Shell) -> None:
     shell.send(tick(source="a", source_seq=4))
-    assert stored(shell.flink) == {"count": "1", "sources": '{"a": 4}'}
+    assert stored(shell) == {"count": "1", "sources": '{"a": 4}'}
 
 
 def test_a_restarted_shell_goes_on_where_the_rows_end() -> None:
     rows: dict[str, dict[str, dict[str, str]]] = {}
-    Shell(Flink(rows)).send(tick())
+    before = Shell(Flink(rows))
+    before.send(tick())
+    before.checkpoint()
     restarted = Shell(Flink(rows))
     assert restarted.send(tick())[0][2]["book_seq"] == 2
 
@@ -245,7 +248,7 @@ def test_a_batch_gives_what_its_records_give_one_by_one() -> None:
     made = together.send_batch(*records)
     assert made == [output for key, value in records for output in alone.send(value, key)]
     for machine in (BOOK, OTHER):
-        assert stored(together.flink, machine) == stored(alone.flink, machine)
+        assert stored(together, machine) == stored(alone, machine)
     assert together.flink.timers == alone.flink.timers
 
 
@@ -259,9 +262,9 @@ def test_lanes_do_not_share_state() -> None:
     shell = Shell(Flink())
     shell.send(tick(str(NOW_MS + 400)), BOOK)
     shell.send(tick(str(NOW_MS + 300)), OTHER, lane="1")
-    assert stored(shell.flink, BOOK) == {"count": "1", "sources": "{}"}
-    assert stored(shell.flink, OTHER, "1") == {"count": "1", "sources": "{}"}
-    assert stored(shell.flink, OTHER) == {}
+    assert stored(shell, BOOK) == {"count": "1", "sources": "{}"}
+    assert stored(shell, OTHER, "1") == {"count": "1", "sources": "{}"}
+    assert stored(shell, OTHER) == {}
     assert shell.flink.timers == {(FIRST, NOW_MS + 400), ("1", NOW_MS + 300)}
     shell.now_ms += 500
     assert [key for _, key, _ in shell.fire(NOW_MS + 300, "1")] == [OTHER]
@@ -273,14 +276,14 @@ def test_what_the_batch_did_to_a_machine_before_one_of_its_records_failed_stays(
     facts = shell.send_batch((BOOK, tick()), (BOOK, tick()), (BOOK, tick("fail")), (BOOK, tick()))
     seqs = [record["book_seq"] for topic, _, record in facts if topic == "market.status"]
     assert seqs == [1, 2, 3]
-    assert stored(shell.flink)["count"] == "3"
+    assert stored(shell)["count"] == "3"
 
 
 def test_b5_a_repeat_from_a_machine_has_no_second_effect(shell: Shell) -> None:
     shell.send(tick(source="a", source_seq=4))
-    rows = json.dumps(shell.flink.rows)
+    rows = stored(shell)
     assert shell.send(tick(source="a", source_seq=4)) == []
-    assert json.dumps(shell.flink.rows) == rows
+    assert stored(shell) == rows
 
 
 @pytest.mark.parametrize(
@@ -297,7 +300,7 @@ def test_what_cannot_be_read_is_a_dead_letter_with_its_coordinates(
     shell: Shell, value: bytes | None, reason: str
 ) -> None:
     shell.send(tick())
-    rows = json.dumps(shell.flink.rows)
+    rows = stored(shell)
     ((topic, _, letter),) = shell.send(value)
     assert topic == names.DEAD_LETTERS
     assert reason in letter["reason"]
@@ -311,7 +314,7 @@ def test_what_cannot_be_read_is_a_dead_letter_with_its_coordinates(
         "reason": "",
         "occurred_at_ms": NOW_MS - 5,
     }
-    assert json.dumps(shell.flink.rows) == rows
+    assert stored(shell) == rows
     assert shell.flink.state.loads == [LANE, BOOK], "an unread record costs nobody's cache"
 
 
@@ -328,7 +331,7 @@ def test_when_apply_raises_nothing_is_written_and_the_state_is_loaded_again(
     ((topic, _, letter),) = shell.send(tick(account_id))
     assert topic == names.DEAD_LETTERS
     assert letter["value"] == tick(account_id)
-    assert stored(shell.flink)["count"] == "1"
+    assert stored(shell)["count"] == "1"
     assert shell.send(tick())[0][2]["book_seq"] == 2
 
 
@@ -419,6 +422,8 @@ def test_eviction_is_free() -> None:
     small, large = Shell(Flink(), cached_rows=2), Shell(Flink())
     keys = [f"book{number % 5}" for number in range(40)]
     assert [small.send(tick(), key) for key in keys] == [large.send(tick(), key) for key in keys]
+    small.checkpoint()
+    large.checkpoint()
     assert small.flink.rows == large.flink.rows
     assert len(small.flink.state.loads) > len(large.flink.state.loads) == 1 + 5
 
@@ -508,6 +513,7 @@ def test_each_machine_of_a_lane_has_its_own_wish(shell: Shell) -> None:
 
 def test_a_timer_from_before_a_restart_sends_its_tick(shell: Shell) -> None:
     shell.send(tick(str(NOW_MS + 400)))
+    shell.checkpoint()
     restarted = Shell(Flink(shell.flink.rows))
     assert restarted.fire(NOW_MS - 1) == []
     assert restarted.flink.timers == {(FIRST, NOW_MS + 400)}

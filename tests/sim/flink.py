@@ -1,8 +1,9 @@
 """A machine job as Flink runs it: the real `KeyedMachine` over state, timers and checkpoints.
 
-A checkpoint takes state, timers and offsets in one piece and flushes the sink first. A crash loses
-the function with all that it holds in Python; what its sink had not sent is lost, or arrives later
-(a TaskManager that is believed dead). A restart goes on from the last checkpoint.
+A checkpoint takes state, timers and offsets in one piece; before it each lane in use is told, and
+the sink is flushed. A crash loses the function with all that it holds in Python; what its sink had
+not sent is lost, or arrives later (a TaskManager that is believed dead). A restart goes on from the
+last checkpoint.
 """
 
 import random
@@ -35,9 +36,6 @@ class MapState:
 
     def items(self) -> Iterator[tuple[str, str]]:
         return iter(list(self._rows.items()))
-
-    def put(self, key: str, value: str) -> None:
-        self._rows[key] = value
 
     def put_all(self, rows: dict[str, str]) -> None:
         self._rows.update(rows)
@@ -112,6 +110,7 @@ class Job:
         self.flink = Flink(_copied(saved.rows), set(saved.timers))
         self._positions = Positions(self._broker, (self.job.log,))
         self._positions.next.update(saved.offsets)
+        self._touched: dict[str, None] = {}
         self.producer = Producer(self._broker, repeats=self._repeats)
         self.function = KeyedMachine(
             self.job, shared_codec, self._wall.now_ms, self._cached_rows, state_of
@@ -123,8 +122,17 @@ class Job:
         self.function = None
         return self.producer.crash(rng, zombie=zombie)
 
+    def settle(self) -> None:
+        """Tell each lane in use that a checkpoint comes, as the gathering step does."""
+        for lane in self._touched:
+            self.flink.key = lane
+            assert self.function
+            self._send(self.function.process_element([], self.flink))
+        self._touched = {}
+
     def checkpoint(self) -> None:
         """Save state, timers and offsets; what was sent before must have arrived already."""
+        self.settle()
         self._saved = Checkpoint(
             _copied(self.flink.rows), set(self.flink.timers), dict(self._positions.next)
         )
@@ -139,6 +147,7 @@ class Job:
         lane = rng.choice(list(by_lane))
         batch = self._batch(by_lane[lane], rng, most)
         self.flink.key = lane
+        self._touched[lane] = None
         assert self.function
         self._send(self.function.process_element(batch, self.flink))
         return list(dict.fromkeys(record[0].decode() for record in batch))
@@ -165,6 +174,7 @@ class Job:
 
     def stored(self, machine: str) -> dict[str, str]:
         """A machine's rows as a restart from this moment would find them."""
+        self.settle()
         lane = str(self._broker.partition(machine.encode()) % self._lanes)
         fresh = KeyedMachine(self.job, shared_codec, self._wall.now_ms, 0, state_of)
         flink = Flink(_copied(self.flink.rows), set())

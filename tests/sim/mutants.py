@@ -12,7 +12,6 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from jobs import admission, matching, node_health, rows
-from jobs.journal import PLACES, Journal
 from jobs.keyed_machine import KeyedMachine, MachineJob
 from jobs.lane import Lane
 from jobs.projection import Projector
@@ -167,16 +166,15 @@ def _unarmed_after_restart() -> AbstractContextManager[Any]:
     return patch.object(Lane, "__init__", forgetful)
 
 
-def _journal_entry_lost() -> AbstractContextManager[Any]:
-    begin = Journal.__init__
+def _held_back_lost() -> AbstractContextManager[Any]:
+    write = Lane.write
 
-    def without_the_last(self: Any, stored: dict[str, str]) -> None:
-        places = [place for place in PLACES if place in stored]
-        if places:
-            stored.pop(max(places, key=lambda place: int(stored[place][1:].partition(",")[0])))
-        begin(self, stored)
+    def without_the_last(self: Any) -> None:
+        if self._held_back:
+            self._held_back.popitem()
+        write(self)
 
-    return patch.object(Journal, "__init__", without_the_last)
+    return patch.object(Lane, "write", without_the_last)
 
 
 def _checkpoint_before_flush() -> AbstractContextManager[Any]:
@@ -223,7 +221,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "merge_without_stamps": _merge_without_stamps,
     "fold_without_stamps": _fold_without_stamps,
     "unarmed_after_restart": _unarmed_after_restart,
-    "journal_entry_lost": _journal_entry_lost,
+    "held_back_lost": _held_back_lost,
     "copy_to_the_wrong_account": lambda: _with_apply(matching.JOB, _tells_the_buyer_twice),
     "header_not_saved": lambda: _with_apply(matching.JOB, _saves_no_header),
     "ticks_move_no_time": lambda: _with_apply(admission.JOB, _keeps_expired),

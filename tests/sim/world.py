@@ -203,6 +203,7 @@ class World:
         job = rng.choice(list(self.jobs.values()))
         if job.function is None:
             return
+        job.settle()
         job.producer.flush(rng)
         if "failed_checkpoint" not in self._on or rng.random() < 0.7:
             job.checkpoint()
