@@ -7,12 +7,13 @@ import java.util.Map;
 import java.util.Set;
 
 import org.apache.flink.api.common.operators.MailboxExecutor;
-import org.apache.flink.api.common.operators.ProcessingTimeService;
+import org.apache.flink.api.common.operators.ProcessingTimeService.ProcessingTimeCallback;
 import org.apache.flink.streaming.api.graph.StreamConfig;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.api.operators.Output;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 import org.apache.flink.streaming.runtime.tasks.StreamTask;
 import org.apache.flink.types.Row;
 import org.apache.flink.util.function.ThrowingRunnable;
@@ -20,22 +21,22 @@ import org.apache.flink.util.function.ThrowingRunnable;
 /**
  * Gathers records into batches: a call into Python costs more than what it carries (decision 0046).
  *
- * <p>A batch ends when no more input waits, but not sooner than a pause after the one before, so
- * that a quiet log's record is handed on at once and a busy log's batches grow. It also ends at
- * MOST records, and before a checkpoint's barrier, so nothing gathered is ever state. Behind it
- * each group that had records since the last barrier gets an empty batch: by that its reader,
- * whom Python's functions do not tell of checkpoints, knows to write what it holds.
+ * <p>A batch ends when no more input waits, but not sooner than a pause after the one before: so a
+ * quiet log's record is handed on at once, and a busy log's batches grow. It also ends at MOST
+ * records, and before a checkpoint's barrier, so that nothing gathered is ever state. Behind that
+ * last batch each group that had records since the last barrier gets an empty one. By it the
+ * reader, whom Flink does not tell of checkpoints since it is written in Python, knows to write
+ * what it holds back.
  *
- * <p>Of a row the first field is the group; what follows is bytes, then the numbers of the
- * record's coordinates, which become one text. Each group's records keep their order.
+ * <p>Of a row the first field is the group; then come bytes, then numbers, which become one text.
+ * The records of a group keep their order.
  *
- * <p>Flink compiles this file where it runs, as it does with the code that its SQL planner writes,
- * and by the same compiler (Janino: no lambdas, no diamonds).
+ * <p>Flink compiles this file where it runs, by the same compiler as what its SQL planner writes
+ * (Janino: no lambdas, no diamonds, type parameters are not looked at).
  */
 public final class Gather extends AbstractStreamOperator
-        implements OneInputStreamOperator, ProcessingTimeService.ProcessingTimeCallback, ThrowingRunnable {
+        implements OneInputStreamOperator, ProcessingTimeCallback, ThrowingRunnable {
 
-    /** Records of a batch; a replay's batches come to that. */
     private static final int MOST = 1000;
 
     private final long pauseMillis;
@@ -43,12 +44,15 @@ public final class Gather extends AbstractStreamOperator
     private final Set touched = new LinkedHashSet();
     private transient MailboxExecutor mailbox;
     private int gathered;
+    /** Of them, how many there were at the last look. */
     private int seen;
+    /** A timer or a mail is on its way, by which this batch ends. */
     private boolean waiting;
     private long handedOnAt = System.nanoTime();
 
+    /** The parameters are those that Flink hands to an operator which it compiled. */
     public Gather(Object[] references, StreamTask task, StreamConfig config, Output output,
-            org.apache.flink.streaming.runtime.tasks.ProcessingTimeService timers) throws Exception {
+            ProcessingTimeService timers) {
         this.pauseMillis = ((Number) references[0]).longValue();
         setup(task, config, output);
         setProcessingTimeService(timers);
@@ -56,13 +60,12 @@ public final class Gather extends AbstractStreamOperator
     }
 
     @Override
-    public void processElement(StreamRecord element) throws Exception {
+    public void processElement(StreamRecord element) {
         Row row = (Row) element.getValue();
-        String group = (String) row.getField(0);
-        List records = (List) groups.get(group);
+        List records = (List) groups.get(row.getField(0));
         if (records == null) {
             records = new ArrayList();
-            groups.put(group, records);
+            groups.put(row.getField(0), records);
         }
         records.add(record(row));
         gathered++;
@@ -70,30 +73,34 @@ public final class Gather extends AbstractStreamOperator
             handOn();
         } else if (!waiting) {
             waiting = true;
-            long pause = pauseMillis - (System.nanoTime() - handedOnAt) / 1000000L;
-            if (pause > 0) {
-                getProcessingTimeService().registerTimer(
-                        getProcessingTimeService().getCurrentProcessingTime() + pause, this);
-            } else {
-                look();
-            }
+            endBatch();
         }
     }
 
-    /** The pause is over: now the batch ends as soon as no more input waits. */
+    private void endBatch() {
+        long pause = pauseMillis - (System.nanoTime() - handedOnAt) / 1000000L;
+        if (pause > 0) {
+            ProcessingTimeService timers = getProcessingTimeService();
+            timers.registerTimer(timers.getCurrentProcessingTime() + pause, this);
+        } else {
+            look();
+        }
+    }
+
+    /** The pause is over. */
     @Override
-    public void onProcessingTime(long time) throws Exception {
+    public void onProcessingTime(long time) {
         look();
     }
 
-    /** Come back when what waits in the mailbox is done; between two looks Flink takes one record. */
+    /** Have `run` called when Flink has done what waits; it takes in a record between two mails. */
     private void look() {
         seen = gathered;
-        mailbox.execute(this, "Gather looks whether more input waits");
+        mailbox.execute(this, "gather: does more input wait?");
     }
 
     @Override
-    public void run() throws Exception {
+    public void run() {
         if (gathered > seen) {
             look();
         } else {
@@ -103,10 +110,10 @@ public final class Gather extends AbstractStreamOperator
     }
 
     @Override
-    public void prepareSnapshotPreBarrier(long checkpointId) throws Exception {
+    public void prepareSnapshotPreBarrier(long checkpointId) {
         handOn();
         for (Object group : touched) {
-            send((String) group, new byte[0][][]);
+            send(group, new byte[0][][]);
         }
         touched.clear();
     }
@@ -119,35 +126,35 @@ public final class Gather extends AbstractStreamOperator
 
     private void handOn() {
         for (Object each : groups.entrySet()) {
-            Map.Entry entry = (Map.Entry) each;
-            List records = (List) entry.getValue();
-            send((String) entry.getKey(), (byte[][][]) records.toArray(new byte[records.size()][][]));
+            Map.Entry group = (Map.Entry) each;
+            List records = (List) group.getValue();
+            touched.add(group.getKey());
+            send(group.getKey(), records.toArray(new byte[records.size()][][]));
         }
-        touched.addAll(groups.keySet());
         groups.clear();
         gathered = 0;
         seen = 0;
         handedOnAt = System.nanoTime();
     }
 
-    private void send(String group, byte[][][] batch) {
+    private void send(Object group, Object batch) {
         output.collect(new StreamRecord(Row.of(new Object[] {group, batch})));
     }
 
     private static byte[][] record(Row row) {
-        int bytes = 1;
-        while (!(row.getField(bytes) instanceof Number)) {
-            bytes++;
+        int numbers = 1;
+        while (!(row.getField(numbers) instanceof Number)) {
+            numbers++;
         }
-        byte[][] record = new byte[bytes][];
-        for (int field = 1; field < bytes; field++) {
+        byte[][] record = new byte[numbers][];
+        for (int field = 1; field < numbers; field++) {
             record[field - 1] = (byte[]) row.getField(field);
         }
-        StringBuilder coordinates = new StringBuilder();
-        for (int field = bytes; field < row.getArity(); field++) {
-            coordinates.append(field > bytes ? " " : "").append(row.getField(field));
+        StringBuilder text = new StringBuilder().append(row.getField(numbers));
+        for (int field = numbers + 1; field < row.getArity(); field++) {
+            text.append(' ').append(row.getField(field));
         }
-        record[bytes - 1] = coordinates.toString().getBytes(StandardCharsets.ISO_8859_1);
+        record[numbers - 1] = text.toString().getBytes(StandardCharsets.ISO_8859_1);
         return record;
     }
 }

@@ -1,21 +1,20 @@
 """Flink as the machine jobs need it, built through classes that PyFlink does not promise to keep.
 
-With `checkpoint` and `lane_state` the only module that touches PyFlink's and Flink's inner
-classes, and so pinned to one minor version. What it does that the public API cannot: several jobs
-from one driver to a remote cluster, each from its own saved state; batches and their keys made in
-the JVM, for a call into Python costs more than what it carries; the log's coordinates and append
-time beside each record's raw bytes; one sink to many topics; an explicit uid on every operator, so
-that saved state finds its place again.
+With `gather`, `checkpoint` and `lane_state` the only module that touches inner classes of PyFlink
+and Flink, and so pinned to one minor version. What it does that the public API cannot: several jobs
+from one driver to a remote cluster, each from its own saved state; the keys of batches taken in the
+JVM, for a call into Python costs more than what it carries; the log's coordinates and append time
+beside each record's raw bytes; one sink to many topics; an explicit uid on every operator, so that
+saved state finds its place again.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pyflink.common import Configuration, TypeInformation, Types
+from pyflink.common import Configuration, Types
 from pyflink.datastream import (
     DataStream,
     FlatMapFunction,
@@ -26,6 +25,7 @@ from pyflink.datastream import (
 from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
+from jobs.gather import BATCH, BYTES, KEYED_BATCH, gathered
 from jobs.keyed_machine import KeyedMachine, MachineJob
 from jobs.refused import Refused
 from jobs.sql_job import SqlJob
@@ -33,15 +33,11 @@ from jobs.streaming_job import StreamingJob
 from jobs.windowed_job import WindowedJob
 
 SUPPORTED: Final = "2.3."
-BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
-BATCH = Types.OBJECT_ARRAY(Types.OBJECT_ARRAY(BYTES))
-"""Key, value and coordinates of each record (append time, partition and offset as text), behind its
-topic where there are several. An array for each, for of rows in an array the bridge makes one over
-and over, as of `OUTPUTS`."""
 _COORDINATE_TYPES = [Types.LONG(), Types.INT(), Types.LONG()]
 LOGGED = Types.ROW([Types.STRING(), BYTES, BYTES, *_COORDINATE_TYPES])
+"""Lane, key, value, and coordinates (append time, partition, offset) of each record."""
 LOGGED_OF_TOPICS = Types.ROW([Types.STRING(), BYTES, BYTES, BYTES, *_COORDINATE_TYPES])
-KEYED_BATCH = Types.ROW_NAMED(["batch_key", "records"], [Types.STRING(), BATCH])
+"""Topic twice, then as of `LOGGED`."""
 LANE_PAUSE_MS: Final = 4
 """Batches of records of machines enter Python no nearer to each other."""
 BATCH_PAUSE_MS: Final = 500
@@ -96,7 +92,7 @@ class Planner:
         """
         environment, tables = self._tables(self.settings)
         log = _log(tables, job, self.kafka)
-        batches = _gathered(tables, _lanes(log, job.lanes), LOGGED, LANE_PAUSE_MS)
+        batches = gathered(tables, _lanes(log, job.lanes), LOGGED, LANE_PAUSE_MS)
         outputs = (
             _keyed(batches)
             .process(function, output_type=OUTPUTS)
@@ -136,7 +132,7 @@ class Planner:
         """
         environment, tables = self._tables(self.settings)
         log = _log(tables, job, self.kafka, PATIENCE_MS)
-        batches = _gathered(tables, _topics(log, job.wanted), LOGGED_OF_TOPICS, BATCH_PAUSE_MS)
+        batches = gathered(tables, _topics(log, job.wanted), LOGGED_OF_TOPICS, BATCH_PAUSE_MS)
         keyed = (
             batches.flat_map(keys, output_type=KEYED_BATCH)
             .name(f"{job.name} keys")
@@ -270,42 +266,6 @@ def _topics(log: str, wanted: str) -> str:
     """
     read = f"topic, CAST(topic AS BYTES), {_KEY}, log_value, {_COORDINATES}"
     return f"SELECT {read} FROM {log} WHERE {wanted}"
-
-
-def _gathered(
-    tables: StreamTableEnvironment, query: str, row: TypeInformation, pause_ms: int
-) -> DataStream:
-    """A query's rows as a `KEYED_BATCH` of each group that came since the last ones.
-
-    Args:
-        tables: the job's tables.
-        query: of the group's name, then what its records have.
-        row: the query's types.
-        pause_ms: batches are no nearer to each other.
-    """
-    table = tables.sql_query(query)
-    rows = tables._j_tenv.toAppendStream(table._j_table, row.get_java_type_info())
-    jvm = get_gateway().jvm
-    references = get_gateway().new_array(jvm.Object, 1)
-    references[0] = pause_ms
-    table_runtime = jvm.org.apache.flink.table.runtime
-    gather = table_runtime.generated.GeneratedOperator(
-        "Gather",
-        resources.files("jobs").joinpath("Gather.java").read_text(),
-        references,
-        Configuration()._j_configuration,
-    )
-    step = jvm.org.apache.flink.streaming.api.transformations.OneInputTransformation(
-        rows.getTransformation(),
-        "gather",
-        table_runtime.operators.CodeGenOperatorFactory(gather),
-        KEYED_BATCH.get_java_type_info(),
-        rows.getParallelism(),
-        False,
-    )
-    environment = rows.getExecutionEnvironment()
-    environment.addOperator(step)
-    return DataStream(jvm.org.apache.flink.streaming.api.datastream.DataStream(environment, step))
 
 
 def _keyed(batches: DataStream) -> KeyedStream:

@@ -25,7 +25,7 @@ from schemas.dead_letters import NOWHERE, dead_letter
 from udfs.machine import Machine, Step
 
 Record = Sequence[Any]
-"""Key, value and coordinates, as `jobs.environment.BATCH` has them, all of them bytes."""
+"""Key, value and coordinates, as `jobs.gather.BATCH` has them, all of them bytes."""
 Output = tuple[bytes, bytes, bytes]
 """Topic, key and value of a record to write."""
 Crossing = list[list[Output]]

@@ -30,7 +30,7 @@ Crossing = list[list[Output]]
 """What one record makes goes back to the JVM in one piece, if there is any."""
 Record = list[Any]
 """Of bytes, each of which the JVM copies. In a batch from the log: topic, key, value, coordinates,
-as `jobs.environment.BATCH` has them. In a GPU type's: value and coordinates, all behind one record
+as `jobs.gather.BATCH` has them. In a GPU type's: value and coordinates, all behind one record
 of the topic alone."""
 Apply = Callable[[SpotMarket, dict[str, Any]], Changed]
 APPLIED_BY: Final[dict[str, Apply]] = {

@@ -17,7 +17,8 @@ from pyflink.common import Configuration, Row, Types
 from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 
-from jobs.environment import BATCH, KEYED_BATCH, OUTPUTS
+from jobs.environment import OUTPUTS
+from jobs.gather import BATCH, KEYED_BATCH
 from jobs.keyed_machine import KeyedMachine
 from jobs.matching import JOB
 from schemas import codec as codecs

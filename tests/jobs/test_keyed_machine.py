@@ -96,6 +96,9 @@ class MapState:
         self.loads.append(self._machine)
         return iter(list(self._rows.items()))
 
+    def put(self, key: str, value: str) -> None:
+        self._rows[key] = value
+
     def put_all(self, rows: dict[str, str]) -> None:
         self._rows.update(rows)
 

@@ -85,6 +85,10 @@ def shell() -> Shell:
     return Shell()
 
 
+def test_the_empty_batch_before_a_checkpoint_is_about_no_gpu_type() -> None:
+    assert Shell().send(names.ORDERS_MATCHED) == []
+
+
 def test_the_job_reads_and_writes_the_topics_of_the_contract() -> None:
     assert set(JOB.inputs) == set(APPLIED_BY)
     assert set(JOB.outputs) == {names.PRICING_UPDATES, names.DEAD_LETTERS}

@@ -1,0 +1,107 @@
+"""Records in batches, by the Java step as Flink compiles it: Flink runs in this process."""
+
+import json
+import os
+from base64 import b64decode
+from collections import defaultdict
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from stack import java
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.timeout(300),
+    # PyFlink, and what it needs, warn of each other's classes while they are imported.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    # Flink's JVM serves all tests of the process and ends with it: nobody closes its pipes before.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+Record = list[bytes | None]
+Batch = tuple[str, list[Record]]
+MOST = 1_000
+"""As in Gather.java."""
+
+
+def batches(
+    folder: Path, count: int, a_second: int, pause_ms: int, checkpoint_ms: int | None = None
+) -> list[Batch]:
+    """What is made of so many records in three groups, one after the other."""
+    from pyflink.common import Configuration, Types
+    from pyflink.datastream import StreamExecutionEnvironment
+    from pyflink.table import StreamTableEnvironment
+
+    from jobs.gather import BYTES, gathered
+
+    configuration = Configuration()
+    configuration.set_string("parallelism.default", "1")
+    if checkpoint_ms:
+        configuration.set_string("execution.checkpointing.interval", f"{checkpoint_ms} ms")
+    for_java = {"JAVA_HOME": str(java.HOME), "JVM_ARGS": " ".join(java.SMALL)}
+    with patch.dict(os.environ, for_java):  # other tests start servers with this environment
+        environment = StreamExecutionEnvironment.get_execution_environment(configuration)
+    tables = StreamTableEnvironment.create(environment)
+    tables.execute_sql(f"""
+        CREATE TEMPORARY TABLE log (n BIGINT) WITH (
+            'connector' = 'datagen', 'rows-per-second' = '{a_second}',
+            'fields.n.kind' = 'sequence', 'fields.n.start' = '0', 'fields.n.end' = '{count - 1}'
+        )""")
+    query = """
+        SELECT CAST(MOD(n, 3) AS STRING), CAST(CAST(n AS STRING) AS BYTES),
+            CASE WHEN MOD(n, 5) > 0 THEN CAST('value' AS BYTES) END, n * 1000, 7, n
+        FROM log"""
+    row = Types.ROW([Types.STRING(), BYTES, BYTES, Types.LONG(), Types.INT(), Types.LONG()])
+    tables.execute_sql(f"""
+        CREATE TEMPORARY TABLE made (batch STRING, records ARRAY<ARRAY<BYTES>>) WITH (
+            'connector' = 'filesystem', 'format' = 'json', 'path' = '{folder}'
+        )""")
+    made = tables.from_data_stream(gathered(tables, query, row, pause_ms))
+    made.execute_insert("made").wait()
+    return [
+        (row["batch"], [[part and b64decode(part) for part in record] for record in row["records"]])
+        for file in sorted(folder.iterdir(), key=lambda file: int(file.name.rpartition("-")[2]))
+        for row in map(json.loads, file.read_text().splitlines())
+    ]
+
+
+def expected(count: int, group: int) -> list[Record]:
+    return [
+        [str(n).encode(), b"value" if n % 5 else None, f"{n * 1000} 7 {n}".encode()]
+        for n in range(group, count, 3)
+    ]
+
+
+def test_each_groups_records_come_in_their_order_in_batches(tmp_path: Path) -> None:
+    made = batches(tmp_path, 10_000, a_second=1_000_000, pause_ms=4)
+    by_group = defaultdict[str, list[Record]](list)
+    for group, records in made:
+        assert 0 < len(records) <= MOST
+        by_group[group] += records
+    assert by_group == {str(group): expected(10_000, group) for group in range(3)}
+    assert len(made) < 10_000 / 10
+
+
+def test_a_pause_lies_between_batches(tmp_path: Path) -> None:
+    made = batches(tmp_path, 300, a_second=300, pause_ms=100)
+    assert sum(len(records) for _, records in made) == 300
+    assert len(made) < 300 / 2, "in about a second; without pauses each record would be one"
+
+
+def test_before_a_checkpoint_each_group_that_had_records_gets_an_empty_batch(
+    tmp_path: Path,
+) -> None:
+    made = batches(tmp_path, 600, a_second=300, pause_ms=4, checkpoint_ms=200)
+    assert sum(len(records) for _, records in made) == 600
+    had_records: set[str] = set()
+    told = 0
+    for group, records in made:
+        if records:
+            had_records.add(group)
+        else:
+            assert group in had_records, "a group without records is not told"
+            had_records.discard(group)
+            told += 1
+    assert told >= 3, "each at least once in about two seconds"
