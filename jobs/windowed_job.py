@@ -11,3 +11,11 @@ class WindowedJob(StreamingJob):
 
     wanted: str
     """SQL over `topic` and `log_key`."""
+
+    @property
+    def state_name(self) -> str:
+        """The name under which its state is saved: another one than with other steps before it.
+
+        What the SQL windows held that gathered its records until decision 0046 fits no step now.
+        """
+        return f"{self.name}-gathered"

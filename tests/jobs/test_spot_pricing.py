@@ -85,6 +85,10 @@ def shell() -> Shell:
     return Shell()
 
 
+def test_state_from_before_records_were_gathered_in_java_is_not_taken() -> None:
+    assert JOB.state_name == "spot_pricing-gathered"
+
+
 def test_the_empty_batch_before_a_checkpoint_is_about_no_gpu_type() -> None:
     assert Shell().send(names.ORDERS_MATCHED) == []
 
