@@ -205,6 +205,8 @@ def _flink_settings(settings: Settings) -> dict[str, str]:
         # A state must be exactly a prefix of its log, or a replay differs (B2); only the sink is
         # at least once, and the machines' numbering makes its repeats harmless.
         "execution.checkpointing.mode": "EXACTLY_ONCE",
+        # A barrier must not overtake the empty batch before it (decision 0046).
+        "execution.checkpointing.unaligned.enabled": "false",
         "execution.checkpointing.interval": f"{settings.number('CHECKPOINT_INTERVAL_MS')} ms",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "python.execution-mode": "thread",
