@@ -51,9 +51,13 @@ class Lane:
     def load(self, machine: str) -> dict[str, str]:
         """A machine's rows, as its last step left them."""
         self._rows.set_current_namespace(machine)
-        rows: dict[str, str | None] = dict(self._rows.items())
-        rows |= self._held_back.get(machine, {})
-        return {key: text for key, text in rows.items() if text is not None}
+        rows = dict(self._rows.items())
+        for key, text in self._held_back.get(machine, {}).items():
+            if text is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = text
+        return rows
 
     def add(self, machine: str, changes: Mapping[str, str | None], wake_at_ms: int | None) -> None:
         """Take in what a step of a machine changed, and when it wants to be woken."""
