@@ -1,25 +1,13 @@
 """Records in batches, by the Java step as Flink compiles it: Flink runs in this process."""
 
 import json
-import os
 from base64 import b64decode
 from collections import defaultdict
 from pathlib import Path
-from unittest.mock import patch
 
-import pytest
+from tests.jobs import flink_here
 
-from stack import java
-
-pytestmark = [
-    pytest.mark.stack,
-    pytest.mark.timeout(300),
-    # PyFlink, and what it needs, warn of each other's classes while they are imported.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    # Flink's JVM serves all tests of the process and ends with it: nobody closes its pipes before.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = flink_here.MARKS
 Record = list[bytes | None]
 Batch = tuple[str, list[Record]]
 MOST = 1_000
@@ -30,20 +18,12 @@ def batches(
     folder: Path, count: int, a_second: int, pause_ms: int, checkpoint_ms: int | None = None
 ) -> list[Batch]:
     """What is made of so many records in three groups, one after the other."""
-    from pyflink.common import Configuration, Types
-    from pyflink.datastream import StreamExecutionEnvironment
-    from pyflink.table import StreamTableEnvironment
+    from pyflink.common import Types
 
     from jobs.gather import BYTES, gathered
 
-    configuration = Configuration()
-    configuration.set_string("parallelism.default", "1")
-    if checkpoint_ms:
-        configuration.set_string("execution.checkpointing.interval", f"{checkpoint_ms} ms")
-    for_java = {"JAVA_HOME": str(java.HOME), "JVM_ARGS": " ".join(java.SMALL)}
-    with patch.dict(os.environ, for_java):  # other tests start servers with this environment
-        environment = StreamExecutionEnvironment.get_execution_environment(configuration)
-    tables = StreamTableEnvironment.create(environment)
+    checkpoints = {"execution.checkpointing.interval": f"{checkpoint_ms} ms"}
+    tables = flink_here.tables(checkpoints if checkpoint_ms else {})
     tables.execute_sql(f"""
         CREATE TEMPORARY TABLE log (n BIGINT) WITH (
             'connector' = 'datagen', 'rows-per-second' = '{a_second}',

@@ -12,19 +12,12 @@ import pytest
 from jobs import health_signals, rollup_sql
 from jobs.telemetry_rollup import JOB
 from schemas import codec, contract, names
+from tests.jobs import flink_here
 from tests.jobs.health_reference import Found, Signal, changes, signals, silences, troubled_nodes
 from tests.jobs.test_rollups import FIELDS, flink_on_files, written
 from udfs.node_health import MACHINE, SILENCES
 
-on_flink = [
-    pytest.mark.stack,
-    pytest.mark.timeout(300),
-    # PyFlink, and what it needs, warn of each other's classes while they are imported.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    # PyFlink leaves its JVM running, and the pipe to it open.
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+on_flink = flink_here.MARKS
 
 
 def signalled(folder: Path, log: list[Found]) -> list[Found]:

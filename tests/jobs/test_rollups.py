@@ -5,12 +5,10 @@ Flink runs in this process, on a file in place of the log; ClickHouse's engine d
 
 import csv
 import json
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import chdb.session
 import pytest
@@ -20,19 +18,11 @@ from jobs.contract import statements
 from jobs.rollups import fields
 from schemas import contract, generate
 from schemas.bounds import check
-from stack import java
+from tests.jobs import flink_here
 from tests.jobs import rollup_reference as reference
 from tests.jobs.rollup_reference import Found, Key
 
-pytestmark = [
-    pytest.mark.stack,
-    pytest.mark.timeout(300),
-    # PyFlink, and what it needs, warn of each other's classes while they are imported.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    # Flink's JVM serves all tests of the process and ends with it: nobody closes its pipes before.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = flink_here.MARKS
 FIELDS = [field["name"] for field in contract.records()["GpuReading"]["fields"]]
 LOGS = {
     "random": lambda: reference.random_readings(7),
@@ -42,22 +32,12 @@ LOGS = {
 
 def flink_on_files(folder: Path) -> Any:
     """Flink in this process, with the job's tables on files."""
-    from pyflink.common import Configuration
-    from pyflink.datastream import StreamExecutionEnvironment
-    from pyflink.table import StreamTableEnvironment
-
-    configuration = Configuration()
-    for key, value in {
-        "parallelism.default": "1",
+    settings = {
         "table.local-time-zone": "UTC",
         # The watermark goes with the readings, not with the clock: the same run every time.
         "pipeline.auto-watermark-interval": "0 ms",
-    }.items():
-        configuration.set_string(key, value)
-    for_java = {"JAVA_HOME": str(java.HOME), "JVM_ARGS": " ".join(java.SMALL)}
-    with patch.dict(os.environ, for_java):  # other tests start servers with this environment
-        environment = StreamExecutionEnvironment.get_execution_environment(configuration)
-    tables = StreamTableEnvironment.create(environment)
+    }
+    tables = flink_here.tables(settings)
     for name, columns, kind in (
         (rollup_sql.READINGS, rollup_sql.readings_columns(""), "csv"),
         (rollup_sql.ROLLUPS, rollup_sql.rollups_columns(), "json"),
