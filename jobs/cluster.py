@@ -84,12 +84,13 @@ class Cluster:
         raise ClusterError(f"{job['name']} did not run after {seconds:.0f} s: {self._why(job_id)}")
 
     def stop_with_savepoint(self, job_id: str) -> str:
-        """Stop a job and return where its savepoint is.
+        """Stop a job and return where its savepoint is, in the form of its state backend.
 
         Raises:
             ClusterError: there is no savepoint; the job may still run.
         """
-        trigger = self._ask("POST", f"/jobs/{job_id}/stop", {"drain": False})["request-id"]
+        wanted = {"drain": False, "formatType": "NATIVE"}
+        trigger = self._ask("POST", f"/jobs/{job_id}/stop", wanted)["request-id"]
         deadline = time.monotonic() + STOP_SECONDS
         while time.monotonic() < deadline:
             answer = self._ask("GET", f"/jobs/{job_id}/savepoints/{trigger}")

@@ -129,7 +129,7 @@ class Tail(Worker):
         self._consumer = consumer
         self._restore = restore
         self.is_caught_up = False
-        """Whether all has been applied that the log held at the start."""
+        """Whether all has been applied that the log held as the books were loaded last."""
         self.lag_records = 0
         """How many records are not applied, as far as the consumer has heard; told by this thread,
         for a consumer lets no other thread in while it polls."""
@@ -141,7 +141,7 @@ class Tail(Worker):
     def work(self) -> None:
         self._begin(kafka.partitions(self._consumer, BOOKS_COMMANDS))
         while not self._stopping.is_set():
-            self.is_caught_up = self.is_caught_up or self._has_reached_goal()
+            self.is_caught_up = self._has_reached_goal()
             self._follow()
             self.lag_records = self._lag_records()
 
@@ -150,6 +150,7 @@ class Tail(Worker):
 
         By a new assignment, for librdkafka's seek can wait for ever.
         """
+        self.is_caught_up = False
         restored = self._restore(numbers)
         with self._follower.lock:
             self._follower.partitions.update(restored)

@@ -67,8 +67,10 @@ def consumer(settings: Settings, group: str, patience_ms: int = 25) -> Consumer:
             "session.timeout.ms": 10_000,
             "fetch.min.bytes": 65_536,
             "fetch.wait.max.ms": patience_ms,
-            # Room for a batch of each partition, not librdkafka's 64 MB of read-ahead.
+            # Room for a batch of each partition, not librdkafka's 64 MB of read-ahead; and once
+            # it is full, not a second until it is looked at again, which is 16 MB a second then.
             "queued.max.messages.kbytes": 16_384,
+            "fetch.queue.backoff.ms": 10,
         }
     )
 

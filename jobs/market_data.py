@@ -7,6 +7,7 @@ gives them their public shape.
 
 import signal
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -14,10 +15,10 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from jobs import codecs, kafka
+from jobs import codecs, garbage, kafka
 from jobs.depth import Publisher
 from jobs.follower import PATIENCE_MS, Follower, Tail
 from jobs.snapshots import Shelf, Writer
@@ -27,6 +28,7 @@ from udfs import matching
 from udfs.book import Book
 from udfs.explain import explain
 
+Handler = Callable[[Request], Awaitable[Response]]
 MAX_LEVELS: Final = 10_000
 DEFAULT_LEVELS: Final = 20
 
@@ -40,6 +42,7 @@ def run(settings: Settings) -> None:
         LogTrimmed: the log begins later than the books' snapshots leave them.
         RegistryRefused: the schema registry does not answer or does not know our schemas.
     """
+    garbage.search_rarely()
     topics = [BOOKS_COMMANDS, BOOKS_SNAPSHOTS, BOOK_DEPTH]
     kafka.check_partition_counts(kafka.admin(settings), settings, topics)
     codec = codecs.codec(settings)
@@ -81,15 +84,24 @@ def run(settings: Settings) -> None:
 def application(follower: Follower, tail: Tail, writer: Writer) -> Starlette:
     """The HTTP service over a follower; `tail` tells how far it is, `writer` takes snapshots."""
     handlers = Handlers(follower, tail, writer)
+
+    def known(handler: Handler) -> Handler:
+        """503 while the books are loaded: what is known of one so far is no answer."""
+
+        async def answer(request: Request) -> Response:
+            return await (handler if tail.is_caught_up else handlers.health)(request)
+
+        return answer
+
     return Starlette(
         routes=[
             Route("/health", handlers.health),
-            Route("/books", handlers.books),
-            Route("/books/{book_id}/depth", handlers.depth),
-            Route("/books/{book_id}/preview", handlers.preview, methods=["POST"]),
-            Route("/books/{book_id}/orders/{order_id}", handlers.resting),
-            Route("/books/{book_id}/orders/{order_id}/explanation", handlers.explanation),
-            Route("/books/{book_id}/hash", handlers.hash),
+            Route("/books", known(handlers.books)),
+            Route("/books/{book_id}/depth", known(handlers.depth)),
+            Route("/books/{book_id}/preview", known(handlers.preview), methods=["POST"]),
+            Route("/books/{book_id}/orders/{order_id}", known(handlers.resting)),
+            Route("/books/{book_id}/orders/{order_id}/explanation", known(handlers.explanation)),
+            Route("/books/{book_id}/hash", known(handlers.hash)),
             Route("/snapshots", handlers.snapshots),
             Route("/snapshots", handlers.ask_for_snapshots, methods=["POST"]),
         ]
@@ -106,7 +118,7 @@ class Handlers:
         self._writer = writer
 
     async def health(self, request: Request) -> JSONResponse:
-        """200 once all is applied that the log held at the start, 503 before."""
+        """200 once all is applied that the log held as its books were loaded, 503 before."""
         ready = self._tail.is_caught_up and self._tail.failure is None
         body = {
             "status": "healthy" if ready else "catching up",

@@ -10,6 +10,7 @@ may change the code.
 import hashlib
 import json
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -138,14 +139,23 @@ def _newest_whole(job: str, found: list[_Found], read: Read) -> SavedState | Non
 
 
 def write_resume(file: Path, savepoints: dict[str, str]) -> None:
-    """Remember the savepoint of each job, whole or not at all."""
-    text = json.dumps(
-        {"code": code_version(), "stopped_at_s": int(time.time()), "savepoints": savepoints},
-        indent=2,
-    )
+    """Remember the savepoint of each job, whole or not at all.
+
+    Those of the last stop stay as well, for whoever wants to go back; those of the one before it
+    are removed, for each is as large as its job's state.
+    """
+    last = _read(file) if file.exists() else {}
+    remembered = {
+        "code": code_version(),
+        "stopped_at_s": int(time.time()),
+        "savepoints": savepoints,
+        "before": list(last.get("savepoints", {}).values()),
+    }
     part = file.with_suffix(".part")
-    part.write_text(text + "\n")
+    part.write_text(json.dumps(remembered, indent=2) + "\n")
     part.replace(file)
+    for uri in last.get("before", ()):
+        shutil.rmtree(_folder(uri), ignore_errors=True)
 
 
 def _checkpoints(folder: Path) -> Iterator[_Found]:

@@ -102,7 +102,7 @@ def workers(settings: Settings, accepted: Iterable[str] = ()) -> tuple[Program, 
         once(
             "warm-up",
             *("cli", "warm-up"),
-            needs=("bootstrap", "api", SUBMIT, "projection", "market-data"),
+            needs=("bootstrap", "api", SUBMIT, "projection"),
         ),
     )
 

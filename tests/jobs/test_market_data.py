@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from jobs.follower import Follower
+from jobs import follower as following
+from jobs.follower import Follower, Partition
 from jobs.market_data import application
 from schemas.names import BOOKS_COMMANDS
 from tests.builders import ALICE, BOB, BOOK, ask, bid, cancel, command, named
@@ -34,6 +36,12 @@ class Tail:
     is_caught_up: bool = True
     failure: BaseException | None = None
     lag_records: int = 0
+
+
+class Assigned:
+    """A consumer that takes every assignment."""
+
+    def incremental_assign(self, places: list[Any]) -> None: ...
 
 
 @dataclass
@@ -172,6 +180,46 @@ def test_health_is_503_until_caught_up(follower: Follower) -> None:
     assert client.get("/health").status_code == 503
     tail.is_caught_up = True
     assert client.get("/health").json() == {"status": "healthy", "lag_records": 9, "books": 0}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/books",
+        *(f"/books/{BOOK}/{what}" for what in ("depth", "hash", "orders/a1")),
+        f"/books/{BOOK}/orders/a1/explanation",
+    ],
+)
+def test_no_book_is_told_before_it_is_known(
+    follower: Follower, client: TestClient, path: str
+) -> None:
+    tail = Tail(is_caught_up=False, lag_records=9)
+    early = TestClient(application(follower, tail, Writer())).get(path)
+    assert (early.status_code, early.json()["status"]) == (503, "catching up")
+    tail.is_caught_up = True
+    assert TestClient(application(follower, tail, Writer())).get(path).status_code == 200
+
+
+def test_nothing_is_previewed_before_the_book_is_known(follower: Follower) -> None:
+    early = TestClient(application(follower, Tail(is_caught_up=False), Writer()))
+    asked = {"account_id": ALICE, "order": bid(ALICE, "b", 1, 1)["place_order"]}
+    assert early.post(f"/books/{BOOK}/preview", json=asked).status_code == 503
+
+
+def test_books_that_are_loaded_again_are_not_known_meanwhile(follower: Follower) -> None:
+    seen: list[bool] = []
+
+    def restore(numbers: list[int]) -> dict[int, Partition]:
+        seen.append(tail.is_caught_up)
+        return {number: Partition(number, position=5, goal=7) for number in numbers}
+
+    tail = following.Tail(follower, Assigned(), restore, lambda: None)
+    tail.is_caught_up = True
+    tail._begin([0])
+    assert seen == [False]
+    assert not tail._has_reached_goal()
+    follower.partitions[0].position = 7
+    assert tail._has_reached_goal()
 
 
 @pytest.mark.parametrize("record", [b"junk", None])

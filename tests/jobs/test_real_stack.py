@@ -383,11 +383,20 @@ def run_jobs(settings: Settings, name: str) -> None:
     subprocess.run([sys.executable, "-m", "jobs", name], env=environment, check=True, timeout=400)
 
 
+def checkpoints_of(wire: Wire, job_id: str) -> Any:
+    """What Flink tells of a job's checkpoints and savepoints."""
+    return httpx.get(f"{wire.cluster.url}/jobs/{job_id}/checkpoints").json()
+
+
 def test_a_stop_with_savepoint_and_a_submit_go_on_where_they_were(wire: Wire, pair: Pair) -> None:
     resting = pair.asks("a", 5, 2_000_000)
     (created,) = wire.until_facts("orders.created", order_id=resting)
+    running = wire.cluster.jobs()
     run_jobs(wire.settings, "stop")
     assert wire.cluster.jobs() == []
+    for job in running:
+        savepoint = checkpoints_of(wire, job.job_id)["latest"]["savepoint"]
+        assert savepoint["savepointFormat"] == "NATIVE"
     in_between = pair.bids("b", 2, 2_000_000)
     run_jobs(wire.settings, "submit")
     jobs = wire.cluster.jobs()
@@ -399,8 +408,7 @@ def test_a_stop_with_savepoint_and_a_submit_go_on_where_they_were(wire: Wire, pa
         "telemetry_rollup",
     }
     for job in jobs:
-        url = f"{wire.cluster.url}/jobs/{job.job_id}/checkpoints"
-        assert httpx.get(url).json()["counts"]["restored"] == 1
+        assert checkpoints_of(wire, job.job_id)["counts"]["restored"] == 1
     (trade,) = wire.until_facts("orders.matched", bid_order_id=in_between)
     assert trade["ask_order_id"] == resting
     assert trade["book_seq"] == created["book_seq"] + 2

@@ -71,6 +71,20 @@ def test_torn_ones_are_named_and_the_one_before_them_is_used(
     ]
 
 
+def test_the_savepoints_of_two_stops_are_kept_and_no_other_is_touched(
+    tmp_path: Path, resume: Path
+) -> None:
+    folder = tmp_path / "savepoints"
+    foreign = write(folder / "savepoint-of-an-operator", 50)
+    made = [write(folder / f"savepoint-{number}", 100 * number) for number in range(1, 5)]
+    for savepoint in made:
+        saved_state.write_resume(resume, {"matching": savepoint.as_uri()})
+    assert sorted(folder.iterdir()) == sorted([*made[2:], foreign])
+    state = newest("matching", tmp_path.as_uri(), resume)
+    assert state
+    assert state.folder == made[-1]
+
+
 def test_a_savepoint_wins_until_a_newer_checkpoint_stands(tmp_path: Path, resume: Path) -> None:
     savepoint = write(tmp_path / "savepoints" / "savepoint-1", 200)
     saved_state.write_resume(resume, {"matching": savepoint.as_uri()})
