@@ -1,4 +1,4 @@
-import java.nio.charset.StandardCharsets;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -23,13 +23,13 @@ import org.apache.flink.util.function.ThrowingRunnable;
  *
  * <p>A batch ends when no more input waits, but not sooner than a pause after the one before: so a
  * quiet log's record is handed on at once, and a busy log's batches grow. It also ends at MOST
- * records, and before a checkpoint's barrier, so that nothing gathered is ever state. Behind that
+ * records or MOST_BYTES, and before a checkpoint's barrier, so that nothing gathered is ever state. Behind that
  * last batch each group that had records since the last barrier gets an empty one. By it the
  * reader, whom Flink does not tell of checkpoints since it is written in Python, knows to write
  * what it holds back.
  *
- * <p>Of a row the first field is the group; then come bytes, then numbers, which become one text.
- * The records of a group keep their order.
+ * <p>Of a row the first field is the group; then come bytes, then numbers. A batch is one array of
+ * bytes, in the layout of `jobs/crossing.py`. The records of a group keep their order.
  *
  * <p>Flink compiles this file where it runs, by the same compiler as what its SQL planner writes
  * (Janino: no lambdas, no diamonds, type parameters are not looked at).
@@ -38,12 +38,14 @@ public final class Gather extends AbstractStreamOperator
         implements OneInputStreamOperator, ProcessingTimeCallback, ThrowingRunnable {
 
     private static final int MOST = 1000;
+    private static final int MOST_BYTES = 8388608;
 
     private final long pauseMillis;
     private final Map groups = new LinkedHashMap();
     private final Set touched = new LinkedHashSet();
     private transient MailboxExecutor mailbox;
     private int gathered;
+    private int gatheredBytes;
     /** Of them, how many there were at the last look. */
     private int seen;
     /** A timer or a mail is on its way, by which this batch ends. */
@@ -67,9 +69,11 @@ public final class Gather extends AbstractStreamOperator
             records = new ArrayList();
             groups.put(row.getField(0), records);
         }
-        records.add(record(row));
+        Object[] record = record(row);
+        records.add(record);
         gathered++;
-        if (gathered >= MOST) {
+        gatheredBytes += size(record);
+        if (gathered >= MOST || gatheredBytes >= MOST_BYTES) {
             handOn();
         } else if (!waiting) {
             waiting = true;
@@ -113,7 +117,7 @@ public final class Gather extends AbstractStreamOperator
     public void prepareSnapshotPreBarrier(long checkpointId) {
         handOn();
         for (Object group : touched) {
-            send(group, new byte[0][][]);
+            send(group, new ArrayList());
         }
         touched.clear();
     }
@@ -129,32 +133,76 @@ public final class Gather extends AbstractStreamOperator
             Map.Entry group = (Map.Entry) each;
             List records = (List) group.getValue();
             touched.add(group.getKey());
-            send(group.getKey(), records.toArray(new byte[records.size()][][]));
+            send(group.getKey(), records);
         }
         groups.clear();
         gathered = 0;
+        gatheredBytes = 0;
         seen = 0;
         handedOnAt = System.nanoTime();
     }
 
-    private void send(Object group, Object batch) {
-        output.collect(new StreamRecord(Row.of(new Object[] {group, batch})));
+    private void send(Object group, List records) {
+        output.collect(new StreamRecord(Row.of(new Object[] {group, packed(records)})));
     }
 
-    private static byte[][] record(Row row) {
-        int numbers = 1;
-        while (!(row.getField(numbers) instanceof Number)) {
-            numbers++;
+    private static Object[] record(Row row) {
+        Object[] record = new Object[row.getArity() - 1];
+        for (int place = 0; place < record.length; place++) {
+            record[place] = row.getField(place + 1);
         }
-        byte[][] record = new byte[numbers][];
-        for (int field = 1; field < numbers; field++) {
-            record[field - 1] = (byte[]) row.getField(field);
-        }
-        StringBuilder text = new StringBuilder().append(row.getField(numbers));
-        for (int field = numbers + 1; field < row.getArity(); field++) {
-            text.append(' ').append(row.getField(field));
-        }
-        record[numbers - 1] = text.toString().getBytes(StandardCharsets.ISO_8859_1);
         return record;
+    }
+
+    private static byte[] packed(List records) {
+        int fields = records.isEmpty() ? 0 : fields((Object[]) records.get(0));
+        int numbers = records.isEmpty() ? 0 : ((Object[]) records.get(0)).length - fields;
+        int size = 12;
+        for (Object record : records) {
+            size += 4 * fields + size((Object[]) record);
+        }
+        ByteBuffer batch = ByteBuffer.allocate(size);
+        batch.putInt(records.size()).putInt(fields).putInt(numbers);
+        for (Object record : records) {
+            for (int field = 0; field < fields; field++) {
+                byte[] data = (byte[]) ((Object[]) record)[field];
+                batch.putInt(data == null ? -1 : data.length);
+            }
+        }
+        for (Object record : records) {
+            for (int number = fields; number < fields + numbers; number++) {
+                batch.putLong(((Number) ((Object[]) record)[number]).longValue());
+            }
+        }
+        for (Object record : records) {
+            for (int field = 0; field < fields; field++) {
+                byte[] data = (byte[]) ((Object[]) record)[field];
+                if (data != null) {
+                    batch.put(data);
+                }
+            }
+        }
+        return batch.array();
+    }
+
+    private static int fields(Object[] record) {
+        int fields = 0;
+        while (fields < record.length && !(record[fields] instanceof Number)) {
+            fields++;
+        }
+        return fields;
+    }
+
+    /** Of fields and numbers, in bytes. */
+    private static int size(Object[] record) {
+        int size = 0;
+        for (int place = 0; place < record.length; place++) {
+            if (record[place] instanceof Number) {
+                size += 8;
+            } else if (record[place] != null) {
+                size += ((byte[]) record[place]).length;
+            }
+        }
+        return size;
     }
 }

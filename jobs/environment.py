@@ -11,6 +11,7 @@ saved state finds its place again.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -25,7 +26,7 @@ from pyflink.datastream import (
 from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
-from jobs.gather import BATCH, BYTES, KEYED_BATCH, gathered
+from jobs.gather import BATCH, BYTES, KEYED_BATCH, gathered, scattered
 from jobs.keyed_machine import KeyedMachine, MachineJob
 from jobs.refused import Refused
 from jobs.sql_job import SqlJob
@@ -33,11 +34,13 @@ from jobs.streaming_job import StreamingJob
 from jobs.windowed_job import WindowedJob
 
 SUPPORTED: Final = "2.3."
+_OF_MACHINES: Final = {"SourceTransformation": 7, "SinkTransformation": 3}
+_OF_WINDOWED: Final = {"SourceTransformation": 8, "SinkTransformation": 4}
+"""The numbers in the uids of the steps that have state. They are those that the steps had when
+such states were first saved, and stay, whatever stands between them now."""
 _COORDINATE_TYPES = [Types.LONG(), Types.INT(), Types.LONG()]
 LOGGED = Types.ROW([Types.STRING(), BYTES, BYTES, *_COORDINATE_TYPES])
-"""Lane, key, value, and coordinates (append time, partition, offset) of each record."""
-LOGGED_OF_TOPICS = Types.ROW([Types.STRING(), BYTES, BYTES, BYTES, *_COORDINATE_TYPES])
-"""Topic twice, then as of `LOGGED`."""
+"""Lane or topic, key, value, and coordinates (append time, partition, offset) of each record."""
 LANE_PAUSE_MS: Final = 4
 """Batches of records of machines enter Python no nearer to each other."""
 BATCH_PAUSE_MS: Final = 500
@@ -45,9 +48,6 @@ BATCH_PAUSE_MS: Final = 500
 PATIENCE_MS: Final = 250
 """For so long the broker may gather them too."""
 MOST_AWAITED_BYTES: Final = 65_536
-OUTPUTS = Types.LIST(Types.OBJECT_ARRAY(BYTES))
-"""Topic, key and value of each record that a batch makes. An array for each: of a list of tuples
-the bridge would make one tuple over and over, so that all were the last."""
 
 
 class UnsupportedFlink(Refused):
@@ -95,12 +95,12 @@ class Planner:
         batches = gathered(tables, _lanes(log, job.lanes), LOGGED, LANE_PAUSE_MS)
         outputs = (
             _keyed(batches)
-            .process(function, output_type=OUTPUTS)
+            .process(function, output_type=BATCH)
             .name(f"{job.name} machine")
             .uid(f"{job.name}/machine")
         )
         _attach_sink(tables, outputs, job, self.kafka)
-        return self._in_one_thread(_planned(environment, job, job.log))
+        return self._in_one_thread(_planned(environment, job, job.log, _OF_MACHINES))
 
     def sql(self, job: SqlJob) -> PlannedJob:
         """Plan a job of SQL statements.
@@ -132,7 +132,7 @@ class Planner:
         """
         environment, tables = self._tables(self.settings)
         log = _log(tables, job, self.kafka, PATIENCE_MS)
-        batches = gathered(tables, _topics(log, job.wanted), LOGGED_OF_TOPICS, BATCH_PAUSE_MS)
+        batches = gathered(tables, _topics(log, job.wanted), LOGGED, BATCH_PAUSE_MS)
         keyed = (
             batches.flat_map(keys, output_type=KEYED_BATCH)
             .name(f"{job.name} keys")
@@ -140,12 +140,13 @@ class Planner:
         )
         outputs = (
             _keyed(keyed)
-            .process(function, output_type=OUTPUTS)
+            .process(function, output_type=BATCH)
             .name(f"{job.name} windows")
             .uid(f"{job.name}/windows")
         )
         _attach_sink(tables, outputs, job, self.kafka)
-        return self._in_one_thread(_planned(environment, job, f"{job.name} inputs"))
+        source = f"{job.name} inputs"
+        return self._in_one_thread(_planned(environment, job, source, _OF_WINDOWED))
 
     def _in_one_thread(self, planned: PlannedJob) -> PlannedJob:
         """The job without the exchanges between its steps, where each step is one subtask.
@@ -168,9 +169,14 @@ class Planner:
         return environment, StreamTableEnvironment.create(environment)
 
 
-def _planned(environment: StreamExecutionEnvironment, job: StreamingJob, source: str) -> PlannedJob:
-    """The job; `source` is its source's name for people."""
-    _name_operators(environment, job.name, source)
+def _planned(
+    environment: StreamExecutionEnvironment,
+    job: StreamingJob,
+    source: str,
+    numbers: Mapping[str, int] = MappingProxyType({}),
+) -> PlannedJob:
+    """The job; `source` is its source's name for people, `numbers` are those kept in uids."""
+    _name_operators(environment, job.name, source, numbers)
     return PlannedJob(job.title, environment)
 
 
@@ -242,10 +248,6 @@ def _log(
     return "log"
 
 
-_KEY: Final = "CAST(COALESCE(log_key, '') AS BYTES)"
-_COORDINATES: Final = "at_ms, log_partition, log_offset"
-
-
 def _lanes(log: str, lanes: int) -> str:
     """Each record behind its lane.
 
@@ -253,19 +255,23 @@ def _lanes(log: str, lanes: int) -> str:
         log: the table of the log.
         lanes: how many lanes its partitions make.
     """
-    lane = f"CAST(MOD(log_partition, {lanes}) AS STRING)"
-    return f"SELECT {lane}, {_KEY}, log_value, {_COORDINATES} FROM {log}"
+    return _grouped(log, f"CAST(MOD(log_partition, {lanes}) AS STRING)")
 
 
 def _topics(log: str, wanted: str) -> str:
-    """Each record behind its topic, once to gather by and once to read.
+    """Each record behind its topic.
 
     Args:
         log: the table of the topics.
         wanted: which records to read, as SQL over `topic` and `log_key`.
     """
-    read = f"topic, CAST(topic AS BYTES), {_KEY}, log_value, {_COORDINATES}"
-    return f"SELECT {read} FROM {log} WHERE {wanted}"
+    return f"{_grouped(log, 'topic')} WHERE {wanted}"
+
+
+def _grouped(log: str, group: str) -> str:
+    """Each record of a log behind a group, as `LOGGED` has it."""
+    key = "CAST(COALESCE(log_key, '') AS BYTES)"
+    return f"SELECT {group}, {key}, log_value, at_ms, log_partition, log_offset FROM {log}"
 
 
 def _keyed(batches: DataStream) -> KeyedStream:
@@ -301,13 +307,7 @@ def _attach_sink(
             'properties.enable.idempotence' = 'true'
         )""")
     statements = tables.create_statement_set()
-    tables.create_temporary_view("steps", tables.from_data_stream(outputs).alias("made"))
-    statements.add_insert(
-        "outputs",
-        tables.sql_query("""
-        SELECT CAST(record[1] AS STRING), record[2], record[3]
-        FROM steps CROSS JOIN UNNEST(made) AS each_made (record)"""),
-    )
+    statements.add_insert("outputs", tables.from_data_stream(scattered(outputs)))
     statements.attach_as_datastream()
 
 
@@ -318,15 +318,18 @@ def _set(step: Any, name: str, value: Any) -> None:
     field.set(step, value)
 
 
-def _name_operators(environment: StreamExecutionEnvironment, name: str, source: str) -> None:
-    """Give source and sink names for people, and every operator a uid that never changes."""
+def _name_operators(
+    environment: StreamExecutionEnvironment, name: str, source: str, numbers: Mapping[str, int]
+) -> None:
+    """Give source and sink names for people, and every operator a uid of its own."""
     readable = {"SourceTransformation": source, "SinkTransformation": f"{name} outputs"}
     for index, step in enumerate(_transformations(environment)):
         kind = step.getClass().getSimpleName()
         if kind in readable:
             step.setName(readable[kind])
         if kind != "PartitionTransformation" and step.getUid() is None:
-            step.setUid(f"{name}/{index}-{kind}")
+            number = numbers.get(kind, f"stateless-{index}" if numbers else index)
+            step.setUid(f"{name}/{number}-{kind}")
 
 
 def _transformations(environment: StreamExecutionEnvironment) -> Iterator[Any]:

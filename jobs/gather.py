@@ -1,12 +1,12 @@
-"""Records in batches: a step of Flink written in Java, `Gather.java`, which says what it does.
+"""Batches before and behind Python: steps of Flink in Java, `Gather.java` and `Scatter.java`.
 
 With `environment`, `checkpoint` and `lane_state` the only module that touches inner classes of
-Flink. The step goes to the TaskManager as source code, as what Flink's SQL planner writes does, and
-is compiled there: so a job in Python has an operator of its own and nobody needs a JDK.
+Flink. A step goes to the TaskManager as source code, as what Flink's SQL planner writes does, and
+is compiled there: so a job in Python has operators of its own and nobody needs a JDK.
 """
 
 from importlib import resources
-from typing import Final
+from typing import Any
 
 from pyflink.common import Configuration, TypeInformation, Types
 from pyflink.datastream import DataStream
@@ -14,12 +14,10 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
-RECORD = Types.OBJECT_ARRAY(BYTES)
-BATCH = Types.OBJECT_ARRAY(RECORD)
-"""Of each record what the query has behind the group as bytes, last its numbers as one text. An
-array for each: for rows in an array the bridge to Python makes one over and over."""
+BATCH = BYTES
+"""Records as `jobs.crossing` lays them out."""
 KEYED_BATCH = Types.ROW_NAMED(["batch_key", "records"], [Types.STRING(), BATCH])
-_CLASS: Final = "Gather"
+OUTPUT = Types.ROW_NAMED(["topic", "record_key", "record_value"], [Types.STRING(), BYTES, BYTES])
 
 
 def gathered(
@@ -37,24 +35,33 @@ def gathered(
     """
     table = tables.sql_query(query)
     rows = tables._j_tenv.toAppendStream(table._j_table, row.get_java_type_info())
+    return _through("Gather", rows, KEYED_BATCH, pause_ms)
+
+
+def scattered(batches: DataStream) -> DataStream:
+    """An `OUTPUT` of each record of a stream of `BATCH`."""
+    return _through("Scatter", batches._j_data_stream, OUTPUT)
+
+
+def _through(name: str, stream: Any, made: TypeInformation, *references: object) -> DataStream:
+    """A stream behind the step of this name, and what that is told when it is made."""
     jvm = get_gateway().jvm
-    references = get_gateway().new_array(jvm.Object, 1)
-    references[0] = pause_ms
-    code = resources.files("jobs").joinpath(f"{_CLASS}.java").read_text()
+    told = get_gateway().new_array(jvm.Object, len(references))
+    for place, reference in enumerate(references):
+        told[place] = reference
+    code = resources.files("jobs").joinpath(f"{name}.java").read_text()
     runtime = jvm.org.apache.flink.table.runtime
-    operator = runtime.operators.CodeGenOperatorFactory(
-        runtime.generated.GeneratedOperator(
-            _CLASS, code, references, Configuration()._j_configuration
-        )
+    compiled = runtime.generated.GeneratedOperator(
+        name, code, told, Configuration()._j_configuration
     )
     step = jvm.org.apache.flink.streaming.api.transformations.OneInputTransformation(
-        rows.getTransformation(),
-        "gather",
-        operator,
-        KEYED_BATCH.get_java_type_info(),
-        rows.getParallelism(),
+        stream.getTransformation(),
+        name.lower(),
+        runtime.operators.CodeGenOperatorFactory(compiled),
+        made.get_java_type_info(),
+        stream.getParallelism(),
         False,
     )
-    environment = rows.getExecutionEnvironment()
+    environment = stream.getExecutionEnvironment()
     environment.addOperator(step)
     return DataStream(jvm.org.apache.flink.streaming.api.datastream.DataStream(environment, step))

@@ -9,13 +9,14 @@ and sequences, and whoever receives them drops what it has seen (market-rules.md
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 
 from jobs import garbage, lane_state
+from jobs.crossing import Record, packed, unpacked
 from jobs.lane import Lane
 from jobs.lane_state import Rows
 from jobs.streaming_job import StreamingJob
@@ -24,13 +25,10 @@ from schemas.codec import Bodies, Codec, UnreadableRecord
 from schemas.dead_letters import NOWHERE, dead_letter
 from udfs.machine import Machine, Step
 
-Record = Sequence[Any]
-"""Key, value and coordinates, as `jobs.gather.BATCH` has them, all of them bytes."""
 Output = tuple[bytes, bytes, bytes]
 """Topic, key and value of a record to write."""
-Crossing = list[list[Output]]
-"""What a batch makes goes back to the JVM in one piece, if there is any: each crossing costs as
-much as several outputs."""
+Crossing = list[bytes]
+"""What a batch makes goes back to the JVM in one piece, if there is any (`jobs.crossing`)."""
 CACHED_ROWS: Final = 1_500_000
 """How much state a job holds as Python objects, in rows of about half a kilobyte: so many orders of
 books, or of accounts. Evicting a machine costs only its next load."""
@@ -109,29 +107,29 @@ class KeyedMachine(KeyedProcessFunction):
         self._cache: OrderedDict[str, _Held] = OrderedDict()
         self._weight = 0
 
-    def process_element(
-        self, value: Sequence[Record], ctx: KeyedProcessFunction.Context
-    ) -> Crossing:
-        """Apply a batch of records of one lane; an empty one comes before a checkpoint."""
-        lane = self._lane(ctx.get_current_key())
-        if not value:
+    def process_element(self, value: bytes, ctx: KeyedProcessFunction.Context) -> Crossing:
+        """Apply a batch of records of one lane; an empty one comes before a checkpoint.
+
+        A record is its key, its value, its append time, its partition and its offset.
+        """
+        lane, records = self._lane(ctx.get_current_key()), unpacked(value)
+        if not records:
             lane.write()
             return []
-        outputs = [output for record in value for output in self._processed(record, lane)]
+        outputs = [output for record in records for output in self._processed(record, lane)]
         lane.end_batch(ctx.timer_service())
-        return [outputs] if outputs else []
+        return [packed(outputs)] if outputs else []
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Crossing:
         """Append ticks for the machines of a lane that are due to their own log."""
         lane = self._lane(ctx.get_current_key())
         outputs = [self._woken(machine, lane, timestamp) for machine in lane.due(timestamp)]
         lane.end_batch(ctx.timer_service())
-        return [outputs] if outputs else []
+        return [packed(outputs)] if outputs else []
 
     def _processed(self, record: Record, lane: Lane) -> list[Output]:
-        raw_key, data, coordinates = record
+        raw_key, data, at_ms, partition, offset = record
         key = str(raw_key, "utf-8")
-        at_ms, partition, offset = map(int, coordinates.split())
         try:
             command = self._decode(data)
             self._check(key)

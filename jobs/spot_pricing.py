@@ -15,6 +15,7 @@ from pyflink.common import Row, Types
 from pyflink.datastream import FlatMapFunction, KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 
+from jobs.crossing import Record, packed, unpacked
 from jobs.windowed_job import WindowedJob
 from schemas import names
 from schemas.codec import Codec, SchemaUnavailable, UnreadableRecord
@@ -26,12 +27,10 @@ GRACE_MS: Final = 1_000
 """A step is made so long after its time, so that trades before it have come."""
 Output = tuple[bytes, bytes, bytes]
 """Topic, key and value of a record to write."""
-Crossing = list[list[Output]]
-"""What one record makes goes back to the JVM in one piece, if there is any."""
-Record = list[Any]
-"""Of bytes, each of which the JVM copies. In a batch from the log: topic, key, value, coordinates,
-as `jobs.gather.BATCH` has them. In a GPU type's: value and coordinates, all behind one record
-of the topic alone."""
+Crossing = list[bytes]
+"""What one batch makes goes back to the JVM in one piece, if there is any (`jobs.crossing`)."""
+_COORDINATES: Final = 3
+"""Append time, partition and offset, behind each record."""
 Apply = Callable[[SpotMarket, dict[str, Any]], Changed]
 APPLIED_BY: Final[dict[str, Apply]] = {
     names.ORDERS_MATCHED: spot_market.add_trade,
@@ -65,13 +64,14 @@ class GpuTypes(FlatMapFunction):
         self._types = {topic: codec.field(topic, "gpu_type") for topic in APPLIED_BY}
 
     def flat_map(self, value: Row) -> Iterator[Row]:
-        topic, records = value
+        topic, batch = value
+        name = topic.encode()
         by_type: dict[str, list[Record]] = {}
-        for _, key, data, coordinates in records:
-            batch = by_type.setdefault(self._gpu_type(topic, key, data), [])
-            batch.append([data, coordinates])
-        for gpu_type, batch in by_type.items():
-            yield Row(gpu_type, [[topic.encode()], *batch])
+        for key, data, *place in unpacked(batch):
+            records = by_type.setdefault(self._gpu_type(topic, key, data), [])
+            records.append((name, data, *place))
+        for gpu_type, records in by_type.items():
+            yield Row(gpu_type, packed(records, _COORDINATES))
 
     def _gpu_type(self, topic: str, key: bytes, data: bytes | None) -> str:
         """The GPU type; a trade's book has it in its name (market-rules.md B1)."""
@@ -116,13 +116,11 @@ class SpotPricing(KeyedProcessFunction):
         self._rows = runtime_context.get_map_state(descriptor)
         self._markets: dict[str, SpotMarket] = {}
 
-    def process_element(
-        self, value: Sequence[Record], ctx: KeyedProcessFunction.Context
-    ) -> Crossing:
-        """Take in a batch of records."""
-        (topic,), *records = value
-        letters = self._taken(str(topic, "utf-8"), records, ctx)
-        return [letters] if letters else []
+    def process_element(self, value: bytes, ctx: KeyedProcessFunction.Context) -> Crossing:
+        """Take in a batch of records of one topic."""
+        records = unpacked(value)
+        letters = self._taken(str(records[0][0], "utf-8"), records, ctx)
+        return [packed(letters)] if letters else []
 
     def _taken(
         self, topic: str, records: Sequence[Record], ctx: KeyedProcessFunction.Context
@@ -135,8 +133,7 @@ class SpotPricing(KeyedProcessFunction):
         except Exception as error:  # whatever the market met: void, as nothing was written
             self._markets.pop(ctx.get_current_key(), None)
             if len(records) == 1:
-                data, coordinates = records[0]
-                place = map(int, coordinates.split())
+                _, data, *place = records[0]
                 return [self._dead_letter(_reason(error), topic, data, place)]
             return [*chain.from_iterable(self._taken(topic, [each], ctx) for each in records)]
         return []
@@ -145,7 +142,7 @@ class SpotPricing(KeyedProcessFunction):
         self, topic: str, records: Sequence[Record], ctx: KeyedProcessFunction.Context
     ) -> None:
         decode, apply = self._decoders[topic], APPLIED_BY[topic]
-        facts = [decode(data) for data, _ in records]
+        facts = [decode(data) for _, data, *_ in records]
         market = self._market(ctx.get_current_key(), ctx)
         changed = NOTHING.union(*(apply(market, fact) for fact in facts))
         self._write(market, changed)
@@ -164,7 +161,7 @@ class SpotPricing(KeyedProcessFunction):
             self._markets.pop(gpu_type, None)
             reason = f"step: {_reason(error)}"
             outputs = [self._dead_letter(reason, "", None, (due_ms, NOWHERE, NOWHERE))]
-        return [outputs] if outputs else []
+        return [packed(outputs)] if outputs else []
 
     def _stepped(self, market: SpotMarket, due_ms: int) -> list[Output]:
         told = spot_market.step(market, due_ms, self._limit_basis_points)

@@ -17,8 +17,8 @@ from pyflink.common import Configuration, Row, Types
 from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 
-from jobs.environment import OUTPUTS
-from jobs.gather import BATCH, KEYED_BATCH
+from jobs.crossing import Record, packed
+from jobs.gather import BATCH, KEYED_BATCH, scattered
 from jobs.keyed_machine import KeyedMachine
 from jobs.matching import JOB
 from schemas import codec as codecs
@@ -44,10 +44,10 @@ def batches(count: int, size: int) -> Iterator[Row]:
     """So many commands for a lane, in batches of this size."""
     records = list(commands(count))
     for start in range(0, count, size):
-        yield Row(LANE, records[start : start + size])
+        yield Row(LANE, packed(records[start : start + size], numbers=3))
 
 
-def commands(count: int) -> Iterator[list[bytes]]:
+def commands(count: int) -> Iterator[Record]:
     """Asks and bids by turns, at prices where about every second one trades."""
     encode = codecs.offline().encoder(BOOKS_COMMANDS)
     random = Random(1)
@@ -55,7 +55,7 @@ def commands(count: int) -> Iterator[list[bytes]]:
         place, account = ((ask, ALICE), (bid, BOB))[number % 2]
         price = 1_000_000 + 100 * random.randrange(-200, 200)
         value = encode(place(account, str(number), random.randrange(1, 9), price))
-        yield [BOOK.encode(), value, f"{1_000 + number} 0 {number}".encode()]
+        yield BOOK.encode(), value, 1_000 + number, 0, number
 
 
 def seconds(count: int, size: int) -> float:
@@ -69,7 +69,7 @@ def seconds(count: int, size: int) -> float:
     key = Types.ROW([Types.STRING()]).get_java_type_info()
     stream = source._j_data_stream.keyBy(selector, key)
     keyed = KeyedStream(stream, BATCH, DataStream(source._j_data_stream))
-    made = keyed.process(KeyedMachine(JOB, codecs.offline), output_type=OUTPUTS)
+    made = scattered(keyed.process(KeyedMachine(JOB, codecs.offline), output_type=BATCH))
     sinks = get_gateway().jvm.org.apache.flink.streaming.api.functions.sink.v2
     made._j_data_stream.sinkTo(sinks.DiscardingSink())
     return float(environment.execute("crossing").get_net_runtime()) / 1_000

@@ -30,6 +30,7 @@ from clickhouse_connect.driver.transform import NativeTransform
 from pyflink.common import Row
 
 from jobs import garbage, projection
+from jobs.crossing import packed
 from jobs.projection import Fact
 from jobs.spot_pricing import GpuTypes, SpotPricing
 from schemas import codec as codecs
@@ -222,11 +223,12 @@ class Bench:
         spent: dict[str, float] = defaultdict(float)
         for topic in SPOT:
             chosen = [
-                [topic.encode(), key.encode(), data, b"1790000000000 3 7"]
+                (key.encode(), data, 1_790_000_000_000, 3, 7)
                 for of, key, data in told
                 if of == topic
             ]
-            for batch in parts(chosen, SPOT_BATCH):
+            for some in parts(chosen, SPOT_BATCH):
+                batch = packed(some, numbers=3)
                 began = time.thread_time()
                 divided = list(keys.flat_map(Row(topic, batch)))
                 spent["spot pricing: GPU types"] += time.thread_time() - began

@@ -1,14 +1,15 @@
-"""Records in batches, by the Java step as Flink compiles it: Flink runs in this process."""
+"""Records in batches and out of them, by the Java steps as Flink compiles them, in this process."""
 
 import json
 from base64 import b64decode
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
+from jobs.crossing import Record, packed, unpacked
 from tests.jobs import flink_here
 
 pytestmark = flink_here.MARKS
-Record = list[bytes | None]
 Batch = tuple[str, list[Record]]
 MOST = 1_000
 """As in Gather.java."""
@@ -35,13 +36,18 @@ def batches(
         FROM log"""
     row = Types.ROW([Types.STRING(), BYTES, BYTES, Types.LONG(), Types.INT(), Types.LONG()])
     tables.execute_sql(f"""
-        CREATE TEMPORARY TABLE made (batch STRING, records ARRAY<ARRAY<BYTES>>) WITH (
+        CREATE TEMPORARY TABLE made (batch STRING, records BYTES) WITH (
             'connector' = 'filesystem', 'format' = 'json', 'path' = '{folder}'
         )""")
     made = tables.from_data_stream(gathered(tables, query, row, pause_ms))
     made.execute_insert("made").wait()
+    return [(row["batch"], unpacked(b64decode(row["records"]))) for row in written(folder)]
+
+
+def written(folder: Path) -> list[Any]:
+    """The rows that Flink wrote to files, in their order."""
     return [
-        (row["batch"], [[part and b64decode(part) for part in record] for record in row["records"]])
+        row
         for file in sorted(folder.iterdir(), key=lambda file: int(file.name.rpartition("-")[2]))
         for row in map(json.loads, file.read_text().splitlines())
     ]
@@ -49,7 +55,7 @@ def batches(
 
 def expected(count: int, group: int) -> list[Record]:
     return [
-        [str(n).encode(), b"value" if n % 5 else None, f"{n * 1000} 7 {n}".encode()]
+        (str(n).encode(), b"value" if n % 5 else None, n * 1000, 7, n)
         for n in range(group, count, 3)
     ]
 
@@ -85,3 +91,28 @@ def test_before_a_checkpoint_each_group_that_had_records_gets_an_empty_batch(
             had_records.discard(group)
             told += 1
     assert told >= 3, "each at least once in about two seconds"
+
+
+def test_what_a_batch_made_is_taken_apart(tmp_path: Path) -> None:
+    from pyflink.datastream import DataStream
+    from pyflink.java_gateway import get_gateway
+
+    from jobs.gather import BATCH, scattered
+
+    outputs = [(b"orders.created", b"H100", b"\0\xff"), (b"a", b"", b"b"), (b"c", b"k", None)]
+    tables = flink_here.tables({})
+    batches = get_gateway().jvm.java.util.ArrayList()
+    for batch in (outputs, outputs[:1]):
+        batches.add(packed(batch))
+    stream = tables._j_tenv.execEnv().fromData(batches, BATCH.get_java_type_info())
+    tables.execute_sql(f"""
+        CREATE TEMPORARY TABLE scattered (topic STRING, record_key BYTES, record_value BYTES) WITH (
+            'connector' = 'filesystem', 'format' = 'json', 'path' = '{tmp_path}'
+        )""")
+    rows = tables.from_data_stream(scattered(DataStream(stream)))
+    rows.execute_insert("scattered").wait()
+    names = ("record_key", "record_value")
+    assert [
+        (row["topic"].encode(), *(row[name] and b64decode(row[name]) for name in names))
+        for row in written(tmp_path)
+    ] == [(topic, key or "", value) for topic, key, value in [*outputs, outputs[0]]]

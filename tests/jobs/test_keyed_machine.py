@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from jobs import admission, matching, node_health
+from jobs.crossing import Record, packed, unpacked
 from jobs.keyed_machine import Crossing, KeyedMachine, MachineJob
 from jobs.lane import LANE
 from schemas import codec as codecs
@@ -28,7 +29,6 @@ ENCODE = CODEC.encoder(names.BOOKS_COMMANDS)
 NOW_MS = 1_000_000
 FIRST = "0"
 """A lane."""
-Record = tuple[bytes, bytes | None, bytes]
 
 
 @dataclass(slots=True)
@@ -146,7 +146,12 @@ def opened(
 
 
 def as_record(value: bytes | None, key: str = BOOK, offset: int = 4) -> Record:
-    return key.encode(), value, f"{NOW_MS - 5} 3 {offset}".encode()
+    return key.encode(), value, NOW_MS - 5, 3, offset
+
+
+def batch_of(*records: Record) -> bytes:
+    """Records of a log as they come from the JVM."""
+    return packed(records, numbers=3)
 
 
 class Shell:
@@ -169,12 +174,12 @@ class Shell:
         self.flink.key = lane
         batch = [as_record(value, key, self.offset + at) for at, (key, value) in enumerate(records)]
         self.offset += len(batch)
-        return read(self.function.process_element(batch, self.flink))
+        return read(self.function.process_element(batch_of(*batch), self.flink))
 
     def checkpoint(self, lane: str = FIRST) -> None:
         """Tell the lane that one comes."""
         self.flink.key = lane
-        assert self.function.process_element([], self.flink) == []
+        assert self.function.process_element(batch_of(), self.flink) == []
 
     def fire(self, at_ms: int, lane: str = FIRST) -> list[tuple[str, str, dict[str, Any]]]:
         self.flink.key = lane
@@ -184,7 +189,8 @@ class Shell:
 
 def read(crossing: Crossing) -> list[tuple[str, str, dict[str, Any]]]:
     assert len(crossing) <= 1
-    outputs = [(topic.decode(), key.decode(), value) for topic, key, value in chain(*crossing)]
+    records = chain(*map(unpacked, crossing))
+    outputs = [(topic.decode(), key.decode(), value) for topic, key, value in records]
     return [(topic, key, CODEC.decoder(topic)(value)) for topic, key, value in outputs]
 
 
@@ -256,7 +262,7 @@ def test_a_batch_gives_what_its_records_give_one_by_one() -> None:
 
 
 def test_a_batch_crosses_once_and_one_without_outputs_not_at_all(shell: Shell) -> None:
-    batch = [as_record(tick(source="a", source_seq=4), key) for key in (BOOK, OTHER)]
+    batch = batch_of(*(as_record(tick(source="a", source_seq=4), key) for key in (BOOK, OTHER)))
     assert len(shell.function.process_element(batch, shell.flink)) == 1
     assert shell.function.process_element(batch, shell.flink) == []
 
@@ -395,7 +401,7 @@ def test_a_key_that_is_no_machines_id_is_a_dead_letter(job: MachineJob, key: str
     flink = Flink()
     function = opened(job, flink)
     value = CODEC.encoder(job.log)(command("tick"))  # any kind: the key is looked at first
-    ((topic, _, letter),) = read(function.process_element([as_record(value, key)], flink))
+    ((topic, _, letter),) = read(function.process_element(batch_of(as_record(value, key)), flink))
     assert topic == names.DEAD_LETTERS
     assert "the key must be" in letter["reason"]
     assert set(flink.rows[FIRST]) == {LANE}
@@ -409,7 +415,7 @@ def test_a_nodes_health_goes_to_its_accounts_log() -> None:
     reading = {"gpu_index": 0, "status": "offline", "temperature": 40.0, "measured_at_ms": NOW_MS}
     owned = {**command("register_node", node), "account_id": ALICE}
     told = {**command("gpu_status", reading), "source": "gpu:0", "source_seq": NOW_MS}
-    batch = [as_record(encode(record), NODE) for record in (owned, told, told)]
+    batch = batch_of(*(as_record(encode(record), NODE) for record in (owned, told, told)))
     ((topic, key, sent),) = read(function.process_element(batch, flink))
     assert (topic, key) == (names.ACCOUNTS_COMMANDS, ALICE)
     assert sent["set_node_health"] == {"node_id": NODE, "health": "offline"}
@@ -435,11 +441,11 @@ def test_memory_is_bounded_by_what_machines_hold_not_by_their_number() -> None:
     flink = Flink()
     heavy = dataclasses.replace(JOB.machine, weight=lambda state: 10 * state.count + 1)
     function = opened(dataclasses.replace(JOB, machine=heavy), flink, cached_rows=50)
-    function.process_element([], flink)
+    function.process_element(batch_of(), flink)
 
     def touch(key: str) -> int:
         before = len(flink.state.loads)
-        read(function.process_element([as_record(tick(), key)], flink))
+        read(function.process_element(batch_of(as_record(tick(), key)), flink))
         return len(flink.state.loads) - before
 
     assert [touch(key) for key in ("a", "b", "c", "a")] == [1, 1, 1, 0]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pyflink.common import Row
 
+from jobs.crossing import packed, unpacked
 from jobs.spot_pricing import APPLIED_BY, GRACE_MS, JOB, GpuTypes, SpotPricing
 from schemas import codec as codecs
 from schemas import contract, names
@@ -59,11 +60,11 @@ class Shell:
     def send(self, topic: str, *values: bytes) -> list[tuple[str, str, dict[str, Any]]]:
         """A batch of records, the first at offset 7."""
         batch = [
-            [topic.encode(), key(topic, value).encode(), value, f"{NOW_MS} 3 {7 + number}".encode()]
+            (key(topic, value).encode(), value, NOW_MS, 3, 7 + number)
             for number, value in enumerate(values)
         ]
         made = []
-        for gpu_type, keyed in self.keys.flat_map(Row(topic, batch)):
+        for gpu_type, keyed in self.keys.flat_map(Row(topic, packed(batch, numbers=3))):
             self.flink.key = gpu_type
             made += self._read(self.function.process_element(keyed, self.flink))
         return made
@@ -76,7 +77,8 @@ class Shell:
         return self._read(self.function.on_timer(at_ms, self.flink))
 
     def _read(self, crossing: Any) -> list[tuple[str, str, dict[str, Any]]]:
-        read = [(topic.decode(), key.decode(), value) for topic, key, value in chain(*crossing)]
+        records = chain(*map(unpacked, crossing))
+        read = [(topic.decode(), key.decode(), value) for topic, key, value in records]
         return [(topic, key, CODEC.decoder(topic)(value)) for topic, key, value in read]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
+from jobs.crossing import Record, packed, unpacked
 from jobs.keyed_machine import Crossing, KeyedMachine, MachineJob
 from tests.sim.clock import WallClock
 from tests.sim.log import Broker, Positions, Producer, shared_codec
@@ -127,7 +128,7 @@ class Job:
         for lane in self._touched:
             self.flink.key = lane
             assert self.function
-            self._send(self.function.process_element([], self.flink))
+            self._send(self.function.process_element(packed([]), self.flink))
         self._touched = {}
 
     def checkpoint(self) -> None:
@@ -149,7 +150,7 @@ class Job:
         self.flink.key = lane
         self._touched[lane] = None
         assert self.function
-        self._send(self.function.process_element(batch, self.flink))
+        self._send(self.function.process_element(packed(batch, numbers=3), self.flink))
         return list(dict.fromkeys(record[0].decode() for record in batch))
 
     def fire(self) -> bool:
@@ -187,9 +188,7 @@ class Job:
         held = self.function._cache.get(machine) if self.function else None
         return held.state if held else None
 
-    def _batch(
-        self, places: list[tuple[str, int]], rng: random.Random, most: int
-    ) -> list[tuple[bytes, bytes, bytes]]:
+    def _batch(self, places: list[tuple[str, int]], rng: random.Random, most: int) -> list[Record]:
         """What comes of some partitions, each in its order, mixed in some way."""
         taken = [(place[1], self._positions.take(place, rng.randint(1, most))) for place in places]
         turns = [number for number, (_, records) in enumerate(taken) for _ in records]
@@ -198,12 +197,11 @@ class Job:
         batch = []
         for turn in turns:
             offset, record = next(left[turn])
-            place = f"{record.at_ms} {taken[turn][0]} {offset}".encode()
-            batch.append((record.key, record.value, place))
+            batch.append((record.key, record.value, record.at_ms, taken[turn][0], offset))
         return batch
 
     def _send(self, crossing: Crossing) -> None:
-        for topic, key, value in chain(*crossing):
+        for topic, key, value in chain(*map(unpacked, crossing)):
             self.producer.send(topic.decode(), key, value)
 
 
