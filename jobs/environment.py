@@ -1,11 +1,11 @@
 """Flink as the machine jobs need it, built through classes that PyFlink does not promise to keep.
 
 With `gather`, `checkpoint` and `lane_state` the only module that touches inner classes of PyFlink
-and Flink, and so pinned to one minor version. What it does that the public API cannot: several jobs
-from one driver to a remote cluster, each from its own saved state; the keys of batches taken in the
-JVM, for a call into Python costs more than what it carries; the log's coordinates and append time
-beside each record's raw bytes; one sink to many topics; an explicit uid on every operator, so that
-saved state finds its place again.
+and Flink: they are pinned to one minor version (`SUPPORTED`). What it does that the public API
+cannot: several jobs from one driver to a remote cluster, each from its own saved state; the keys of
+batches taken in the JVM, for a call into Python costs more than what it carries; the log's
+coordinates and append time beside each record's raw bytes; one sink to many topics; an explicit uid
+on every operator, so that saved state finds its place again.
 """
 
 from collections.abc import Iterator, Mapping

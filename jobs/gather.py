@@ -1,8 +1,8 @@
 """Batches before and behind Python: steps of Flink in Java, `Gather.java` and `Scatter.java`.
 
-With `environment`, `checkpoint` and `lane_state` the only module that touches inner classes of
-Flink. A step goes to the TaskManager as source code, as what Flink's SQL planner writes does, and
-is compiled there: so a job in Python has operators of its own and nobody needs a JDK.
+A step goes to the TaskManager as source code, as what Flink's SQL planner writes does, and is
+compiled there: so a job in Python has operators of its own and nobody needs a JDK. Like
+`environment`, this module uses classes that Flink does not promise to keep.
 """
 
 from importlib import resources

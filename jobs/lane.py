@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol
 
 from jobs.lane_state import Rows
+from udfs.machine import Row, Writes, texts
 
 TICK_AHEAD_MS: Final = 50
 """A timer is set at least this far ahead (market-rules.md B3)."""
 MOST_HELD_BACK: Final = 1_000
-"""So many changes are written without waiting for a checkpoint, so that none has to write many."""
+"""So many rows are written without waiting for a checkpoint, so that none has to write many."""
 LANE: Final = ""
 """Where rows of the lane itself are, beside those of its machines; no machine's id is empty."""
 _WAKE: Final = "wake:"
@@ -40,7 +41,7 @@ class Lane:
         """
         self._rows = rows
         self._now_ms = now_ms
-        self._held_back: dict[str, dict[str, str | None]] = {}
+        self._held_back: dict[str, dict[str, Row | None]] = {}
         self._count = 0
         stored = self.load(LANE)
         self._wakes = {key.removeprefix(_WAKE): int(text) for key, text in stored.items()}
@@ -52,14 +53,14 @@ class Lane:
         """A machine's rows, as its last step left them."""
         self._rows.set_current_namespace(machine)
         rows = dict(self._rows.items())
-        for key, text in self._held_back.get(machine, {}).items():
+        for key, text in texts(self._held_back.get(machine, {})).items():
             if text is None:
                 rows.pop(key, None)
             else:
                 rows[key] = text
         return rows
 
-    def add(self, machine: str, changes: Mapping[str, str | None], wake_at_ms: int | None) -> None:
+    def add(self, machine: str, changes: Writes, wake_at_ms: int | None) -> None:
         """Take in what a step of a machine changed, and when it wants to be woken."""
         if changes:
             self._hold_back(machine, changes)
@@ -69,9 +70,11 @@ class Lane:
             self._enqueue(machine)
         self._told.discard(machine)
 
-    def _hold_back(self, machine: str, changes: Mapping[str, str | None]) -> None:
-        self._held_back.setdefault(machine, {}).update(changes)
-        self._count += len(changes)
+    def _hold_back(self, machine: str, changes: Writes) -> None:
+        held_back = self._held_back.setdefault(machine, {})
+        before = len(held_back)
+        held_back.update(changes)
+        self._count += len(held_back) - before
 
     def _wish(self, machine: str, wake_at_ms: int | None) -> None:
         if wake_at_ms is None:
@@ -79,7 +82,7 @@ class Lane:
             self._hold_back(LANE, {_WAKE + machine: None})
         else:
             self._wakes[machine] = wake_at_ms
-            self._hold_back(LANE, {_WAKE + machine: str(wake_at_ms)})
+            self._hold_back(LANE, {_WAKE + machine: Row(str, (wake_at_ms,))})
         self._enqueue(machine)
 
     def _enqueue(self, machine: str) -> None:
@@ -111,10 +114,10 @@ class Lane:
         """Write what is held back to Flink's state, which then is whole."""
         for machine, changes in self._held_back.items():
             self._rows.set_current_namespace(machine)
-            for key, text in changes.items():
-                if text is None:
+            for key, row in changes.items():
+                if row is None:
                     self._rows.remove(key)
-            kept = {key: text for key, text in changes.items() if text is not None}
+            kept = {key: row.text() for key, row in changes.items() if row is not None}
             if kept:
                 self._rows.put_all(kept)
         self._held_back = {}

@@ -1,9 +1,8 @@
 """Flink's state of a lane, by machine: one more level of keys, as Flink's windows have it.
 
-With `environment`, `gather` and `checkpoint` the only module that touches inner classes of PyFlink.
 Flink calls that level a namespace: RocksDB keeps the rows of a namespace beside each other, so a
 machine is loaded without a look at the others of its lane. PyFlink's public API has it for windows
-alone.
+alone, so, like `environment`, this module uses classes that nobody promises to keep.
 """
 
 from collections.abc import Iterable

@@ -17,7 +17,7 @@ from tests import builders
 from tests.builders import ALICE, BOB, BOOK, CAROL, DAVE, HOUR_S, Command
 from tests.oracle_book import O1_DEFAULTS, Referee
 from udfs.book import Book, Order
-from udfs.machine import Step
+from udfs.machine import Step, texts
 from udfs.matching import MACHINE, depth
 
 ACCOUNTS = [ALICE, BOB, CAROL, DAVE]
@@ -180,7 +180,7 @@ class Comparison:
             )
 
     def _write(self, step: Step) -> None:
-        for key, text in step.writes.items():
+        for key, text in texts(step.writes).items():
             if text is None:
                 self.rows.pop(key, None)
             else:

@@ -14,8 +14,8 @@ from json.encoder import encode_basestring as quoted
 from sys import intern
 from typing import Any, NamedTuple
 
-from udfs.inventory import Inventory, Node
-from udfs.machine import MACHINE_ROWS, Rows, decoded
+from udfs.inventory import Inventory, Node, Part
+from udfs.machine import MACHINE_ROWS, Row, Rows, decoded
 
 VERSION = 1
 HEADER, ORDER, NODE, SOURCE, REMEMBERED = "a", "o", "n", "s", "r"
@@ -200,43 +200,116 @@ def weight(account: Account) -> int:
     return MACHINE_ROWS + held + len(account.sources)
 
 
-def header_row(account: Account) -> str:
+def header_row(account: Account) -> Row:
     """The row of what there is once an account."""
-    return f"[{VERSION},{account.seq},{account.now_ms},{_standing_text(account.standing)}]"
+    return Row(_header_text, (account.seq, account.now_ms, account.standing))
 
 
-def order_row(order: Order) -> str:
+def source_row(seq: int) -> Row:
+    """The row of a source: the last sequence applied."""
+    return Row(str, (seq,))
+
+
+def order_row(order: Order) -> Row:
     """The row of an open order; the terms of an ask come last, if there are any."""
-    amend = _text(order.amend) if order.amend else "null"
-    terms = f",{_text(order.terms)}" if order.terms else ""
-    return (
-        f"[{quoted(order.side)},{quoted(order.book_id)},{quoted(order.region)},"
-        f"{quoted(order.digest)},{order.duration_seconds},{order.price_micros},{order.quantity},"
-        f"{order.remaining},{order.withdrawing},{amend}{terms}]"
+    return Row(
+        _order_text,
+        (
+            order.side,
+            order.book_id,
+            order.region,
+            order.digest,
+            order.duration_seconds,
+            order.price_micros,
+            order.quantity,
+            order.remaining,
+            order.withdrawing,
+            order.amend,
+            order.terms,
+        ),
     )
 
 
-def node_row(node: Node) -> str:
+def node_row(node: Node) -> Row:
     """The row of a node: who holds and leases which of its slots, those as bits.
 
     What is to be listed anew comes last, where its owner asked for that (K4).
     """
-    anew = f",true,{_text(node.withdrawn)}" if node.relist else ""
-    held = ",".join(f"{quoted(order_id)}:{slots}" for order_id, slots in node.held.items())
-    leases = ",".join(
-        f"{quoted(lease_id)}:[{part.slots},{part.ends_at_ms},{_truth(part.impaired)}]"
-        for lease_id, part in node.leases.items()
-    )
-    return (
-        f"[{quoted(node.gpu_type)},{quoted(node.region)},{node.gpu_count},"
-        f"{node.base_price_micros},{_truth(node.surge_enabled)},{quoted(node.health)},"
-        f"{_truth(node.maintenance)},{_truth(node.removed)},{{{held}}},{{{leases}}}{anew}]"
+    return Row(
+        _node_text,
+        (
+            node.gpu_type,
+            node.region,
+            node.gpu_count,
+            node.base_price_micros,
+            node.surge_enabled,
+            node.health,
+            node.maintenance,
+            node.removed,
+            node.held.copy(),
+            node.leases.copy(),
+            _text(node.withdrawn) if node.relist else "",
+        ),
     )
 
 
-def remembered_row(account: Account, order_id: str) -> str:
+def remembered_row(account: Account, order_id: str) -> Row:
     """The row of a remembered order."""
-    digest, forgotten_at_ms = account.remembered[order_id]
+    return Row(_remembered_text, account.remembered[order_id])
+
+
+def _header_text(seq: int, now_ms: int, standing: Standing | None) -> str:
+    return f"[{VERSION},{seq},{now_ms},{_standing_text(standing)}]"
+
+
+def _order_text(
+    side: str,
+    book_id: str,
+    region: str,
+    digest: str,
+    duration_seconds: int,
+    price_micros: int,
+    quantity: int,
+    remaining: int,
+    withdrawing: int,
+    amend: Amend | None,
+    terms: dict[str, Any],
+) -> str:
+    listed = f",{_text(terms)}" if terms else ""
+    return (
+        f"[{quoted(side)},{quoted(book_id)},{quoted(region)},{quoted(digest)},{duration_seconds},"
+        f"{price_micros},{quantity},{remaining},{withdrawing},"
+        f"{_text(amend) if amend else 'null'}{listed}]"
+    )
+
+
+def _node_text(
+    gpu_type: str,
+    region: str,
+    gpu_count: int,
+    base_price_micros: int,
+    surge_enabled: bool,
+    health: str,
+    maintenance: bool,
+    removed: bool,
+    held: dict[str, int],
+    leases: dict[str, Part],
+    withdrawn: str,
+) -> str:
+    holding = ",".join(f"{quoted(order_id)}:{slots}" for order_id, slots in held.items())
+    leasing = ",".join(
+        f"{quoted(lease_id)}:[{part.slots},{part.ends_at_ms},{_truth(part.impaired)}]"
+        for lease_id, part in leases.items()
+    )
+    anew = f",true,{withdrawn}" if withdrawn else ""
+    return (
+        f"[{quoted(gpu_type)},{quoted(region)},{gpu_count},{base_price_micros},"
+        f"{_truth(surge_enabled)},{quoted(health)},{_truth(maintenance)},{_truth(removed)},"
+        f"{{{holding}}},{{{leasing}}}{anew}]"
+    )
+
+
+def _remembered_text(digest: str, forgotten_at_ms: int) -> str:
     return f"[{quoted(digest)},{forgotten_at_ms}]"
 
 

@@ -30,6 +30,7 @@ from udfs.account import (
     node_row,
     order_row,
     remembered_row,
+    source_row,
     weight,
 )
 from udfs.ids import check_account_id, event_id
@@ -91,7 +92,7 @@ def apply(account: Account, command: Command, at_ms: int) -> Step:
     rule(turn, command.get(kind) or {})
     if source:
         account.sources[source] = command["source_seq"]
-        step.writes[f"{SOURCE}:{source}"] = str(command["source_seq"])
+        step.writes[f"{SOURCE}:{source}"] = source_row(command["source_seq"])
     _finish(turn)
     return step
 

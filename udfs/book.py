@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sortedcontainers import SortedDict
 
-from udfs.machine import MACHINE_ROWS, Rows, decoded
+from udfs.machine import MACHINE_ROWS, Row, Rows, decoded
 
 VERSION: Final = 1
 """Version of the rows' shape, the first element of each."""
@@ -87,7 +87,7 @@ class Order:
 
     @classmethod
     def from_row(cls, order_id: str, row: list[Any]) -> "Order":
-        """The order that `row_text` wrote."""
+        """The order that `row` describes."""
         order = cls(order_id, *row[1:])
         order.account_id = intern(order.account_id)
         order.side = intern(order.side)
@@ -96,14 +96,28 @@ class Order:
         order.region = intern(order.region)
         return order
 
-    def row_text(self) -> str:
+    def row(self) -> Row:
         """Its row: a JSON array of the version and the fields, in the order of this class."""
-        return (
-            f'[{VERSION},{quoted(self.account_id)},"{self.side}",{self.remaining},'
-            f"{self.price_micros},{self.duration_seconds},{quoted(self.time_in_force)},"
-            f"{self.expires_at_ms},{'true' if self.post_only else 'false'},{self.min_fill},"
-            f"{quoted(self.self_trade)},{quoted(self.region)},{self.min_duration_seconds},"
-            f"{self.available_until_ms},{self.filled},{self.filled_value_micros},{self.priority}]"
+        return Row(
+            _order_text,
+            (
+                self.account_id,
+                self.side,
+                self.remaining,
+                self.price_micros,
+                self.duration_seconds,
+                self.time_in_force,
+                self.expires_at_ms,
+                self.post_only,
+                self.min_fill,
+                self.self_trade,
+                self.region,
+                self.min_duration_seconds,
+                self.available_until_ms,
+                self.filled,
+                self.filled_value_micros,
+                self.priority,
+            ),
         )
 
 
@@ -313,12 +327,9 @@ class Book:
         heapify(self._due)
         self._gone = 0
 
-    def header_text(self) -> str:
+    def header(self) -> Row:
         """The header row: version, time, sequence, halted, top, book_minimum."""
-        return (
-            f"[{VERSION},{self.now_ms},{self.seq},{'true' if self.halted else 'false'},"
-            f"{self.top},{self.book_minimum}]"
-        )
+        return Row(_header_text, (self.now_ms, self.seq, self.halted, self.top, self.book_minimum))
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """Every row: one per resting order, one per source, the header."""
@@ -335,12 +346,12 @@ class Book:
     def row_text(self, key: str) -> str | None:
         """The text of a row, None if there is none with this key."""
         if key == HEADER_KEY:
-            return self.header_text()
+            return self.header().text()
         if key.startswith(_SOURCE_PREFIX):
             seq = self.sources.get(key.removeprefix(_SOURCE_PREFIX))
-            return None if seq is None else source_text(seq)
+            return None if seq is None else source_row(seq).text()
         order = self.orders.get(key.removeprefix(_ORDER_PREFIX))
-        return order.row_text() if order else None
+        return order.row().text() if order else None
 
     def state_hash(self) -> str:
         """SHA-256 of all that the book knows, 64 hex digits (market-rules.md B6).
@@ -399,9 +410,42 @@ def source_key(source: str) -> str:
     return _SOURCE_PREFIX + source
 
 
-def source_text(seq: int) -> str:
+def source_row(seq: int) -> Row:
     """A source's row: version and the last sequence applied."""
+    return Row(_source_text, (seq,))
+
+
+def _source_text(seq: int) -> str:
     return f"[{VERSION},{seq}]"
+
+
+def _header_text(now_ms: int, seq: int, halted: bool, top: int, book_minimum: int) -> str:
+    return f"[{VERSION},{now_ms},{seq},{_truth(halted)},{top},{book_minimum}]"
+
+
+def _order_text(
+    account_id: str,
+    side: str,
+    remaining: int,
+    price_micros: int,
+    duration_seconds: int,
+    time_in_force: str,
+    expires_at_ms: int,
+    post_only: bool,
+    min_fill: int,
+    self_trade: str,
+    region: str,
+    *numbers: int,
+) -> str:
+    return (
+        f'[{VERSION},{quoted(account_id)},"{side}",{remaining},{price_micros},{duration_seconds},'
+        f"{quoted(time_in_force)},{expires_at_ms},{_truth(post_only)},{min_fill},"
+        f"{quoted(self_trade)},{quoted(region)},{','.join(map(str, numbers))}]"
+    )
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def _fill(book: Book, orders: Iterable[Order]) -> None:

@@ -34,6 +34,28 @@ class Outgoing(NamedTuple):
     record: Mapping[str, Any]
 
 
+class Row(NamedTuple):
+    """What a row of a state says now; most rows are changed again before their text is wanted."""
+
+    write: Callable[..., str]
+    """Makes the text from the values."""
+    values: tuple[Any, ...]
+    """None of them is ever changed."""
+
+    def text(self) -> str:
+        """The row as it is stored."""
+        return self.write(*self.values)
+
+
+Writes = Mapping[str, Row | None]
+"""Changed rows of a state by their keys; None removes the row."""
+
+
+def texts(writes: Writes) -> dict[str, str | None]:
+    """The same with the texts of the rows."""
+    return {key: row.text() if row else None for key, row in writes.items()}
+
+
 @dataclass(slots=True)
 class Step:
     """What one record did."""
@@ -42,7 +64,7 @@ class Step:
     """In the order of market-rules.md M8."""
     commands: list[Outgoing] = field(default_factory=list)
     """For other machines, in order."""
-    writes: dict[str, str | None] = field(default_factory=dict)
+    writes: dict[str, Row | None] = field(default_factory=dict)
     """Changed rows of the state; None removes the row."""
     wake_at_ms: int | None = None
     """When the machine wants its next tick at the latest, None for never (B3)."""

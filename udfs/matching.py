@@ -20,7 +20,7 @@ from udfs.book import (
     load,
     order_key,
     source_key,
-    source_text,
+    source_row,
     weight,
 )
 from udfs.ids import check_book_id, event_id
@@ -51,7 +51,7 @@ def apply(book: Book, command: Command, at_ms: int) -> Step:
     if turn.starts(at_ms):
         turn.close_expired()
         handle(turn, body or {})
-        turn.step.writes[HEADER_KEY] = book.header_text()
+        turn.step.writes[HEADER_KEY] = book.header()
     first = book.next_to_expire()
     turn.step.wake_at_ms = first.expires_at_ms if first else None
     return turn.step
@@ -214,7 +214,7 @@ class _Turn:
             if seq <= book.sources.get(source, 0):
                 return False
             book.sources[source] = seq
-            self.step.writes[source_key(source)] = source_text(seq)
+            self.step.writes[source_key(source)] = source_row(seq)
         if at_ms > book.now_ms:
             book.now_ms = at_ms
         return True
@@ -283,7 +283,7 @@ class _Turn:
 
     def keep(self, order: Order) -> None:
         """Note a resting order's row."""
-        self.step.writes[order_key(order.order_id)] = order.row_text()
+        self.step.writes[order_key(order.order_id)] = order.row()
 
     def tell_closed(self, order: Order, reason: CloseReason) -> None:
         """Tell that an order is closed."""

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from schemas.names import ACCOUNTS_COMMANDS, Health
 from udfs.ids import check_account_id, check_node_id, event_id
-from udfs.machine import Command, Machine, Outgoing, Rows, Step, decoded
+from udfs.machine import Command, Machine, Outgoing, Row, Rows, Step, decoded
 
 VERSION = 1
 HEADER, SOURCE = "n", "s"
@@ -108,7 +108,7 @@ def apply(node: NodeHealth, command: Command, at_ms: int) -> Step:
     node.now_ms = max(node.now_ms, at_ms)
     word = node.words[source] = Word(seq, kind, rule(node, command, command[kind]))
     _tell(node, step)
-    step.writes = {f"{SOURCE}:{source}": json.dumps(word), HEADER: _header_row(node)}
+    step.writes = {f"{SOURCE}:{source}": Row(_text, word), HEADER: _header_row(node)}
     return step
 
 
@@ -166,8 +166,12 @@ def load_node(node_id: str, rows: Rows) -> NodeHealth:
     return node
 
 
-def _header_row(node: NodeHealth) -> str:
-    return json.dumps([VERSION, node.account_id, node.now_ms, node.seq, node.told])
+def _header_row(node: NodeHealth) -> Row:
+    return Row(_text, (VERSION, node.account_id, node.now_ms, node.seq, node.told))
+
+
+def _text(*values: Any) -> str:
+    return json.dumps(values)
 
 
 def _read_header(node: NodeHealth, row: list[Any]) -> None:

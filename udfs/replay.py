@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, NamedTuple, TextIO, TypeVar, get_args
 
 from schemas.names import Product, SelfTrade, Side, TimeInForce
 from udfs.book import Book
-from udfs.machine import Command, Fact, Machine, Rows, State, Step
+from udfs.machine import Command, Fact, Machine, Row, Rows, State, Step
 from udfs.matching import MACHINE
 from udfs.money import MAX_PRICE_MICROS, MAX_QUANTITY, MIN_PRICE_MICROS, TICK_MICROS
 
@@ -50,22 +50,26 @@ class Rerun(Generic[S]):
         """Begin where these rows of its state leave it; without any, where its log begins."""
         self._machine = machine
         self._machine_id = machine_id
-        self._rows = dict(rows)
-        self.state = machine.load(machine_id, self._rows.items())
+        self._rows = {key: Row(str, (text,)) for key, text in rows}
+        self.state = self._loaded()
 
     def step(self, command: Command, at_ms: int) -> Step:
         """What one record does; nothing if the job set it aside as a dead letter."""
         try:
             step = self._machine.apply(self.state, command, at_ms)
         except Exception:  # whatever it is: the job drops the state and loads the rows, so do we
-            self.state = self._machine.load(self._machine_id, self._rows.items())
+            self.state = self._loaded()
             return Step()
-        for key, text in step.writes.items():
-            if text is None:
+        for key, row in step.writes.items():
+            if row is None:
                 self._rows.pop(key, None)
             else:
-                self._rows[key] = text
+                self._rows[key] = row
         return step
+
+    def _loaded(self) -> S:
+        rows = ((key, row.text()) for key, row in self._rows.items())
+        return self._machine.load(self._machine_id, rows)
 
 
 class Replay(Rerun[Book]):

@@ -14,7 +14,7 @@ from zlib import crc32
 
 from schemas.records import BookSnapshot
 from udfs.book import Book
-from udfs.machine import Rows
+from udfs.machine import Rows, Writes, texts
 from udfs.matching import MACHINE
 
 PART_BYTES: Final = 500_000
@@ -111,12 +111,15 @@ class Copy:
     def advance(self, rows: int) -> bool:
         """Look at so many more rows; False if there were none left."""
         keys = list(islice(self._left, rows))
-        self.note({key: self.book.row_text(key) for key in keys})
+        self._take({key: self.book.row_text(key) for key in keys})
         return bool(keys)
 
-    def note(self, writes: Mapping[str, str | None]) -> None:
+    def note(self, writes: Writes) -> None:
         """Take over what a step of the book wrote."""
-        for key, text in writes.items():
+        self._take(texts(writes))
+
+    def _take(self, told: Mapping[str, str | None]) -> None:
+        for key, text in told.items():
             if text is None:
                 self.rows.pop(key, None)
             else:

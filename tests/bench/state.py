@@ -19,7 +19,7 @@ import psutil
 
 from tests.builders import ALICE, BOOK, Command, ask, command
 from udfs import admission, matching
-from udfs.machine import Machine
+from udfs.machine import Machine, texts
 
 ASKS = 1_000
 LEVEL_ORDERS = 20
@@ -41,7 +41,7 @@ class State:
         began = time.perf_counter()
         step = self.machine.apply(self.state, sent, self.at_ms)
         took = time.perf_counter() - began
-        for key, text in step.writes.items():
+        for key, text in texts(step.writes).items():
             if text is None:
                 self.rows.pop(key, None)
             else:

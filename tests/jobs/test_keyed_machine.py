@@ -19,7 +19,7 @@ from schemas import names
 from schemas.codec import SchemaUnavailable
 from tests.builders import ALICE, command
 from udfs.ids import event_id
-from udfs.machine import Fact, Machine, Outgoing, Rows, Step
+from udfs.machine import Fact, Machine, Outgoing, Row, Rows, Step
 
 BOOK = "H100.ondemand"
 OTHER = "T4.spot"
@@ -64,7 +64,11 @@ def apply(state: Counter, record: Mapping[str, Any], at_ms: int) -> Step:
     return Step(
         facts=[Fact("book_status", fact)],
         commands=[Outgoing(names.ACCOUNTS_COMMANDS, "somebody", command("tick"))],
-        writes={"count": str(state.count), "sources": json.dumps(state.sources), "gone": None},
+        writes={
+            "count": Row(str, (state.count,)),
+            "sources": Row(str, (json.dumps(state.sources),)),
+            "gone": None,
+        },
         wake_at_ms=int(record["account_id"]) if wakes else None,
     )
 

@@ -1,13 +1,14 @@
 """What a lane holds back of its machines' changes, with Flink's map state as dicts."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
 
 import pytest
 
 from jobs import lane as lanes
 from jobs.lane import LANE, Lane
+from udfs.machine import Row
 
 BOOK, OTHER = "H100.spot", "T4.spot"
 
@@ -47,6 +48,11 @@ def lane_of(state: MapState) -> Lane:
     return Lane(state, lambda: 0)
 
 
+def rows(told: Mapping[str, str | None]) -> dict[str, Row | None]:
+    """What a step writes, by its texts."""
+    return {key: None if text is None else Row(str, (text,)) for key, text in told.items()}
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_restart_from_a_checkpoint_finds_every_change_before_it(
     seed: int, monkeypatch: pytest.MonkeyPatch
@@ -65,7 +71,7 @@ def test_a_restart_from_a_checkpoint_finds_every_change_before_it(
                 name: None if random.random() < 0.3 else random.choice(["", "x", f"\n{batch}:;,é"])
                 for name in names
             }
-            lane.add(machine, changes, None)
+            lane.add(machine, rows(changes), None)
             for name, text in changes.items():
                 expected[machine].pop(name, None)
                 if text is not None:
@@ -85,10 +91,10 @@ def test_a_row_is_written_once_however_often_it_changed() -> None:
     lane = lane_of(state)
     for batch in range(50):
         for machine in (BOOK, OTHER):
-            lane.add(machine, {"book": str(batch), f"o:{batch % 3}": "[]"}, None)
+            lane.add(machine, rows({"book": str(batch), f"o:{batch % 3}": "[]"}), None)
         lane.end_batch(Timers())
     assert state.calls == 0
-    lane.add(BOOK, {"book": "last", "o:2": None}, None)
+    lane.add(BOOK, rows({"book": "last", "o:2": None}), None)
     lane.write()
     assert state.calls == 1 + 2, "a removal, and a write of each machine"
     assert state.rows[BOOK] == {"book": "last", "o:0": "[]", "o:1": "[]"}
@@ -100,12 +106,29 @@ def test_many_changes_do_not_wait_for_a_checkpoint(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(lanes, "MOST_HELD_BACK", 10)
     state = MapState()
     lane = lane_of(state)
-    lane.add(BOOK, {f"o:{number}": "[]" for number in range(9)}, None)
-    lane.end_batch(Timers())
+    for _ in range(5):
+        lane.add(BOOK, rows({f"o:{number}": "[]" for number in range(9)}), None)
+        lane.end_batch(Timers())
     assert state.calls == 0
-    lane.add(OTHER, {"book": "[]"}, None)
+    lane.add(OTHER, rows({"book": "[]"}), None)
     lane.end_batch(Timers())
     assert (len(state.rows[BOOK]), len(state.rows[OTHER])) == (9, 1)
+
+
+def test_the_text_of_a_row_is_made_for_the_last_of_its_changes_alone() -> None:
+    made: list[int] = []
+
+    def text(number: int) -> str:
+        made.append(number)
+        return str(number)
+
+    state = MapState()
+    lane = lane_of(state)
+    for number in range(9):
+        lane.add(BOOK, {"book": Row(text, (number,))}, None)
+    lane.write()
+    assert made == [8]
+    assert state.rows[BOOK] == {"book": "8"}
 
 
 def test_wishes_are_rows_of_the_lane() -> None:

@@ -10,7 +10,7 @@ from schemas.names import BOOKS_COMMANDS
 from udfs.account import Account
 from udfs.admission import MACHINE
 from udfs.audit.states import check, state
-from udfs.machine import Fact, Outgoing, Step
+from udfs.machine import Fact, Outgoing, Step, texts
 
 NOON_MS = 1_790_000_000_000
 HOUR_S = 3600
@@ -150,7 +150,7 @@ def to_books(step: Step) -> list[Outgoing]:
 
 def store(rows: dict[str, str], step: Step) -> None:
     """What the shell does with a step's writes."""
-    for key, text in step.writes.items():
+    for key, text in texts(step.writes).items():
         if text is None:
             del rows[key]
         else:
@@ -161,7 +161,7 @@ def canonical(step: Step) -> str:
     """A step as text, to compare byte by byte."""
     facts = [list(fact) for fact in step.facts]
     commands = [list(outgoing) for outgoing in step.commands]
-    return json.dumps([facts, commands, sorted(step.writes.items()), step.wake_at_ms])
+    return json.dumps([facts, commands, sorted(texts(step.writes).items()), step.wake_at_ms])
 
 
 def reloaded(account: Account, rows: Mapping[str, str], seed: int) -> Account:

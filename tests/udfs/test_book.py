@@ -19,6 +19,7 @@ from tests.builders import (
     tick,
 )
 from udfs.book import Book, Level, Order, load
+from udfs.machine import texts
 from udfs.matching import MACHINE
 
 
@@ -100,7 +101,7 @@ def test_B6_the_rows_written_are_the_rows_of_the_book() -> None:
     entries = [ask(ALICE, "a", 9, 1_000), bid(BOB, "b", 4, 1_000), ask(CAROL, "c", 1, 1_000)]
     for entry in [*entries, amend(ALICE, "a", quantity=5), bid(BOB, "d", 9, 1_000)]:
         market(entry)
-        written.update(market.step.writes)
+        written.update(texts(market.step.writes))
     kept = {key: text for key, text in written.items() if text is not None}
     assert kept == dict(market.book.rows())
 

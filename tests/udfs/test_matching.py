@@ -27,6 +27,7 @@ from tests.builders import (
     withdraw,
 )
 from udfs.ids import event_id
+from udfs.machine import texts
 from udfs.matching import MACHINE, depth, preview
 
 LOW, HIGH = 1_000, 1_200
@@ -142,7 +143,7 @@ def test_B5_what_is_not_greater_is_dropped_and_gaps_are_normal(market: Market) -
     assert market(ask(ALICE, "c", 1, LOW, source=ALICE, source_seq=50))
     assert market(ask(BOB, "d", 1, LOW, source=BOB, source_seq=1))
     assert market.book.sources == {ALICE: 50, BOB: 1}
-    assert market.step.writes[f"s:{BOB}"] == "[1,1]"
+    assert texts(market.step.writes)[f"s:{BOB}"] == "[1,1]"
 
 
 def test_B5_a_refused_command_counts_as_applied(market: Market) -> None:
@@ -735,10 +736,10 @@ def test_C2_M2_a_post_only_amend_that_would_trade_leaves_the_order_in_its_place(
     market.after(
         ask(ALICE, "a", 5, HIGH, post_only=True), ask(CAROL, "c", 5, HIGH), bid(BOB, "b", 1, LOW)
     )
-    before = market.book.orders[named(ALICE, "a")].row_text()
+    before = market.book.orders[named(ALICE, "a")].row()
     refused = amend(ALICE, "a", quantity=3, price_micros=LOW)
     assert market(refused) == [("rejected", "a", "POST_ONLY_WOULD_TRADE")]
-    assert market.book.orders[named(ALICE, "a")].row_text() == before
+    assert market.book.orders[named(ALICE, "a")].row() == before
     assert market.resting("ask") == [("a", 5), ("c", 5)]
 
 
