@@ -14,8 +14,9 @@ from udfs.machine import Row, Writes, texts
 
 TICK_AHEAD_MS: Final = 50
 """A timer is set at least this far ahead (market-rules.md B3)."""
-MOST_HELD_BACK: Final = 1_000
-"""So many rows are written without waiting for a checkpoint, so that none has to write many."""
+MOST_HELD_BACK: Final = 400
+"""So many rows are written without waiting for a checkpoint: some milliseconds, in which no order
+moves."""
 LANE: Final = ""
 """Where rows of the lane itself are, beside those of its machines; no machine's id is empty."""
 _WAKE: Final = "wake:"
