@@ -4,17 +4,16 @@ A module of its own that imports little, for the TaskManager loads it.
 """
 
 import pickle
-from collections.abc import Sequence
-from typing import Any
 
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
+
+from jobs.crossing import Record, packed, unpacked
 
 
 class Relay(KeyedProcessFunction):
     """Answers each record with what the machine made of it once; decodes, does and keeps nothing.
 
-    The outputs are in a file, by partition and offset of the record as they stand in its
-    coordinates.
+    The outputs are in a file, by partition and offset of the record.
     """
 
     def __init__(self, file: str) -> None:
@@ -24,8 +23,8 @@ class Relay(KeyedProcessFunction):
         with open(self._file, "rb") as file:
             self._made = pickle.load(file)
 
-    def process_element(self, value: Sequence[Any], ctx: KeyedProcessFunction.Context) -> Any:
-        outputs: list[Any] = []
-        for _, _, coordinates in value:
-            outputs += self._made[coordinates.partition(b" ")[2]]
-        return [outputs] if outputs else []
+    def process_element(self, value: bytes, ctx: KeyedProcessFunction.Context) -> list[bytes]:
+        outputs: list[Record] = []
+        for _, _, _, *place in unpacked(value):
+            outputs += self._made[tuple(place)]
+        return [packed(outputs)] if outputs else []

@@ -84,7 +84,7 @@ class Bench:
         for message in log:
             told = plain.outputs(message)
             outputs += told
-            place = f"{message.partition()} {message.offset()}".encode()
+            place = message.partition(), message.offset()
             made[place] = [(topic.encode(), key.encode(), value) for topic, key, value in told]
         self.outputs, self.expected = len(outputs), digest(outputs)
         self._made = folder / "made"
