@@ -23,10 +23,10 @@ import org.apache.flink.util.function.ThrowingRunnable;
  *
  * <p>A batch ends when no more input waits, but not sooner than a pause after the one before: so a
  * quiet log's record is handed on at once, and a busy log's batches grow. It also ends at MOST
- * records or MOST_BYTES, and before a checkpoint's barrier, so that nothing gathered is ever state. Behind that
- * last batch each group that had records since the last barrier gets an empty one. By it the
- * reader, whom Flink does not tell of checkpoints since it is written in Python, knows to write
- * what it holds back.
+ * records or MOST_BYTES, and before a checkpoint's barrier, so that nothing gathered is ever state.
+ * Behind that last batch each group that had records since the last barrier gets an empty one. By
+ * it the reader, whom Flink does not tell of checkpoints since it is written in Python, knows to
+ * write what it holds back.
  *
  * <p>Of a row the first field is the group; then come bytes, then numbers. A batch is one array of
  * bytes, in the layout of `jobs/crossing.py`. The records of a group keep their order.

@@ -18,6 +18,10 @@ _HEAD: Final = struct.Struct(">iii")
 _NULL: Final = -1
 Record = tuple[Any, ...]
 """Fields, which are bytes or None, then numbers."""
+Output = tuple[bytes, bytes, bytes]
+"""Topic, key and value of a record to write."""
+Crossing = list[bytes]
+"""What a batch makes goes back to the JVM in one piece, if there is any."""
 
 
 def packed(records: Sequence[Record], numbers: int = 0) -> bytes:
@@ -34,6 +38,11 @@ def packed(records: Sequence[Record], numbers: int = 0) -> bytes:
     head = _HEAD.pack(len(records), fields, numbers)
     layout = struct.pack(f">{len(sizes)}i{len(told)}q", *sizes, *told)
     return b"".join((head, layout, *filter(None, parts)))
+
+
+def handed_back(outputs: Sequence[Output]) -> Crossing:
+    """What a batch made, on its way to the sink."""
+    return [packed(outputs)] if outputs else []
 
 
 def unpacked(array: bytes) -> list[Record]:

@@ -11,7 +11,6 @@ on every operator, so that saved state finds its place again.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -115,7 +114,7 @@ class Planner:
         for insert in job.inserts:
             statements.add_insert_sql(insert)
         statements.attach_as_datastream()
-        return _planned(environment, job, job.log)
+        return _planned(environment, job, job.log, {})
 
     def windowed(
         self, job: WindowedJob, keys: FlatMapFunction, function: KeyedProcessFunction
@@ -173,7 +172,7 @@ def _planned(
     environment: StreamExecutionEnvironment,
     job: StreamingJob,
     source: str,
-    numbers: Mapping[str, int] = MappingProxyType({}),
+    numbers: Mapping[str, int],
 ) -> PlannedJob:
     """The job; `source` is its source's name for people, `numbers` are those kept in uids."""
     _name_operators(environment, job.name, source, numbers)
@@ -328,8 +327,7 @@ def _name_operators(
         if kind in readable:
             step.setName(readable[kind])
         if kind != "PartitionTransformation" and step.getUid() is None:
-            number = numbers.get(kind, f"stateless-{index}" if numbers else index)
-            step.setUid(f"{name}/{number}-{kind}")
+            step.setUid(f"{name}/{numbers.get(kind, index)}-{kind}")
 
 
 def _transformations(environment: StreamExecutionEnvironment) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 
 from jobs import garbage, lane_state
-from jobs.crossing import Record, packed, unpacked
+from jobs.crossing import Crossing, Output, Record, handed_back, unpacked
 from jobs.lane import Lane
 from jobs.lane_state import Rows
 from jobs.streaming_job import StreamingJob
@@ -25,10 +25,6 @@ from schemas.codec import Bodies, Codec, UnreadableRecord
 from schemas.dead_letters import NOWHERE, dead_letter
 from udfs.machine import Machine, Step
 
-Output = tuple[bytes, bytes, bytes]
-"""Topic, key and value of a record to write."""
-Crossing = list[bytes]
-"""What a batch makes goes back to the JVM in one piece, if there is any (`jobs.crossing`)."""
 CACHED_ROWS: Final = 1_500_000
 """How much state a job holds as Python objects, in rows of about half a kilobyte: so many orders of
 books, or of accounts. Evicting a machine costs only its next load."""
@@ -118,14 +114,14 @@ class KeyedMachine(KeyedProcessFunction):
             return []
         outputs = [output for record in records for output in self._processed(record, lane)]
         lane.end_batch(ctx.timer_service())
-        return [packed(outputs)] if outputs else []
+        return handed_back(outputs)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Crossing:
         """Append ticks for the machines of a lane that are due to their own log."""
         lane = self._lane(ctx.get_current_key())
         outputs = [self._woken(machine, lane, timestamp) for machine in lane.due(timestamp)]
         lane.end_batch(ctx.timer_service())
-        return [packed(outputs)] if outputs else []
+        return handed_back(outputs)
 
     def _processed(self, record: Record, lane: Lane) -> list[Output]:
         raw_key, data, at_ms, partition, offset = record

@@ -15,7 +15,7 @@ from pyflink.common import Row, Types
 from pyflink.datastream import FlatMapFunction, KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 
-from jobs.crossing import Record, packed, unpacked
+from jobs.crossing import Crossing, Output, Record, handed_back, packed, unpacked
 from jobs.windowed_job import WindowedJob
 from schemas import names
 from schemas.codec import Codec, SchemaUnavailable, UnreadableRecord
@@ -25,10 +25,6 @@ from udfs.spot_market import NOTHING, STEP_MS, Changed, SpotMarket
 
 GRACE_MS: Final = 1_000
 """A step is made so long after its time, so that trades before it have come."""
-Output = tuple[bytes, bytes, bytes]
-"""Topic, key and value of a record to write."""
-Crossing = list[bytes]
-"""What one batch makes goes back to the JVM in one piece, if there is any (`jobs.crossing`)."""
 _COORDINATES: Final = 3
 """Append time, partition and offset, behind each record."""
 Apply = Callable[[SpotMarket, dict[str, Any]], Changed]
@@ -120,7 +116,7 @@ class SpotPricing(KeyedProcessFunction):
         """Take in a batch of records of one topic."""
         records = unpacked(value)
         letters = self._taken(str(records[0][0], "utf-8"), records, ctx)
-        return [packed(letters)] if letters else []
+        return handed_back(letters)
 
     def _taken(
         self, topic: str, records: Sequence[Record], ctx: KeyedProcessFunction.Context
@@ -161,7 +157,7 @@ class SpotPricing(KeyedProcessFunction):
             self._markets.pop(gpu_type, None)
             reason = f"step: {_reason(error)}"
             outputs = [self._dead_letter(reason, "", None, (due_ms, NOWHERE, NOWHERE))]
-        return [packed(outputs)] if outputs else []
+        return handed_back(outputs)
 
     def _stepped(self, market: SpotMarket, due_ms: int) -> list[Output]:
         told = spot_market.step(market, due_ms, self._limit_basis_points)

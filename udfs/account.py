@@ -15,7 +15,7 @@ from sys import intern
 from typing import Any, NamedTuple
 
 from udfs.inventory import Inventory, Node, Part
-from udfs.machine import MACHINE_ROWS, Row, Rows, decoded
+from udfs.machine import MACHINE_ROWS, Row, Rows, decoded, truth
 
 VERSION = 1
 HEADER, ORDER, NODE, SOURCE, REMEMBERED = "a", "o", "n", "s", "r"
@@ -298,23 +298,19 @@ def _node_text(
 ) -> str:
     holding = ",".join(f"{quoted(order_id)}:{slots}" for order_id, slots in held.items())
     leasing = ",".join(
-        f"{quoted(lease_id)}:[{part.slots},{part.ends_at_ms},{_truth(part.impaired)}]"
+        f"{quoted(lease_id)}:[{part.slots},{part.ends_at_ms},{truth(part.impaired)}]"
         for lease_id, part in leases.items()
     )
     anew = f",true,{withdrawn}" if withdrawn else ""
     return (
         f"[{quoted(gpu_type)},{quoted(region)},{gpu_count},{base_price_micros},"
-        f"{_truth(surge_enabled)},{quoted(health)},{_truth(maintenance)},{_truth(removed)},"
+        f"{truth(surge_enabled)},{quoted(health)},{truth(maintenance)},{truth(removed)},"
         f"{{{holding}}},{{{leasing}}}{anew}]"
     )
 
 
 def _remembered_text(digest: str, forgotten_at_ms: int) -> str:
     return f"[{quoted(digest)},{forgotten_at_ms}]"
-
-
-def _truth(value: bool) -> str:
-    return "true" if value else "false"
 
 
 @lru_cache(maxsize=4096)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sortedcontainers import SortedDict
 
-from udfs.machine import MACHINE_ROWS, Row, Rows, decoded
+from udfs.machine import MACHINE_ROWS, Row, Rows, decoded, truth
 
 VERSION: Final = 1
 """Version of the rows' shape, the first element of each."""
@@ -420,7 +420,7 @@ def _source_text(seq: int) -> str:
 
 
 def _header_text(now_ms: int, seq: int, halted: bool, top: int, book_minimum: int) -> str:
-    return f"[{VERSION},{now_ms},{seq},{_truth(halted)},{top},{book_minimum}]"
+    return f"[{VERSION},{now_ms},{seq},{truth(halted)},{top},{book_minimum}]"
 
 
 def _order_text(
@@ -439,13 +439,9 @@ def _order_text(
 ) -> str:
     return (
         f'[{VERSION},{quoted(account_id)},"{side}",{remaining},{price_micros},{duration_seconds},'
-        f"{quoted(time_in_force)},{expires_at_ms},{_truth(post_only)},{min_fill},"
+        f"{quoted(time_in_force)},{expires_at_ms},{truth(post_only)},{min_fill},"
         f"{quoted(self_trade)},{quoted(region)},{','.join(map(str, numbers))}]"
     )
-
-
-def _truth(value: bool) -> str:
-    return "true" if value else "false"
 
 
 def _fill(book: Book, orders: Iterable[Order]) -> None:

@@ -47,6 +47,11 @@ class Row(NamedTuple):
         return self.write(*self.values)
 
 
+def truth(value: bool) -> str:
+    """A flag as a row's text has it."""
+    return "true" if value else "false"
+
+
 Writes = Mapping[str, Row | None]
 """Changed rows of a state by their keys; None removes the row."""
 

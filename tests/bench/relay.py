@@ -7,7 +7,7 @@ import pickle
 
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 
-from jobs.crossing import Record, packed, unpacked
+from jobs.crossing import Crossing, Output, handed_back, unpacked
 
 
 class Relay(KeyedProcessFunction):
@@ -23,8 +23,8 @@ class Relay(KeyedProcessFunction):
         with open(self._file, "rb") as file:
             self._made = pickle.load(file)
 
-    def process_element(self, value: bytes, ctx: KeyedProcessFunction.Context) -> list[bytes]:
-        outputs: list[Record] = []
+    def process_element(self, value: bytes, ctx: KeyedProcessFunction.Context) -> Crossing:
+        outputs: list[Output] = []
         for _, _, _, *place in unpacked(value):
             outputs += self._made[tuple(place)]
-        return [packed(outputs)] if outputs else []
+        return handed_back(outputs)

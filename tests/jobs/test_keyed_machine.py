@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from jobs import admission, matching, node_health
-from jobs.crossing import Record, packed, unpacked
-from jobs.keyed_machine import Crossing, KeyedMachine, MachineJob
+from jobs.crossing import Crossing, Record, packed, unpacked
+from jobs.keyed_machine import KeyedMachine, MachineJob
 from jobs.lane import LANE
 from schemas import codec as codecs
 from schemas import names

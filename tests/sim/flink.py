@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from jobs.crossing import Record, packed, unpacked
-from jobs.keyed_machine import Crossing, KeyedMachine, MachineJob
+from jobs.crossing import Crossing, Record, packed, unpacked
+from jobs.keyed_machine import KeyedMachine, MachineJob
 from tests.sim.clock import WallClock
 from tests.sim.log import Broker, Positions, Producer, shared_codec
 
