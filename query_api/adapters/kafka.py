@@ -328,6 +328,7 @@ def consumer(settings: Settings) -> Consumer:
             "fetch.min.bytes": 65_536,
             "fetch.wait.max.ms": 25,
             "queued.max.messages.kbytes": 16_384,
+            "fetch.queue.backoff.ms": 10,  # not a second, as in jobs/kafka.py
         }
     )
 
