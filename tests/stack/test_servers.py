@@ -28,7 +28,11 @@ def test_flink_runs_python_in_the_taskmanager_and_keeps_its_checkpoints() -> Non
     values = flink.configuration(SETTINGS, "--add-opens=x")
     assert values["python.execution-mode"] == "thread"
     assert values["execution.checkpointing.dir"] == "file:///srv/market/flink/checkpoints"
-    assert values["env.java.opts.all"] == "--add-opens=x -Djava.io.tmpdir=/srv/market/scratch"
+    options = f"--add-opens=x -Djava.io.tmpdir=/srv/market/scratch {flink.CALM}"
+    assert values["env.java.opts.all"] == options
+    for program in (flink.jobmanager(SETTINGS), flink.taskmanager(SETTINGS)):
+        # With it in the environment Flink's scripts would not read the options above.
+        assert "FLINK_ENV_JAVA_OPTS" not in program.environment
     hosts = ("rest.bind-address", "jobmanager.bind-host", "taskmanager.bind-host")
     assert {values[key] for key in hosts} == {"127.0.0.1"}
 
