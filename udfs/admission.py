@@ -237,7 +237,8 @@ def _closed(turn: _Turn, fact: Body) -> None:
     """K3: the order is gone, what it still held is free."""
     order = turn.account.orders[fact["order_id"]]
     order.remaining = 0
-    _settle(turn, order, withdrawn=fact["command"] == "withdraw")
+    # Not by the command: any withdrawal first closes whatever has expired (M1).
+    _settle(turn, order, withdrawn=fact["reason"] == "capacity_lost")
 
 
 def _rejected(turn: _Turn, fact: Body) -> None:

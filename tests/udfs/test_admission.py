@@ -666,6 +666,15 @@ def test_k4_what_health_withdrew_is_listed_anew_if_the_owner_asked(desk: Desk) -
     assert desk.available() == 13
 
 
+def test_k4_what_expired_is_not_listed_anew_whoever_withdrew_then(desk: Desk) -> None:
+    """M1: a withdrawal, of another provider too, first closes what has expired in the book."""
+    desk.send("set_node_pricing", RELIST)
+    desk.ask("o", 3)
+    fact = {"order_id": "o", "reason": "expired", "remaining": 3}
+    assert not anew(desk.told("order_closed", "withdraw", **fact))
+    assert desk.available() == 16
+
+
 def test_k4_nothing_is_listed_anew_unless_the_owner_asked(desk: Desk) -> None:
     desk.ask("o", 3)
     lose(desk, "o", 3)
