@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from jobs import kafka
 from jobs.worker import Worker
-from schemas.codec import Decoder, UnreadableRecord
+from schemas.codec import Decoder, SchemaUnavailable, UnreadableRecord
 from schemas.names import BOOKS_COMMANDS
 from udfs.book import Book
 from udfs.matching import MACHINE
@@ -76,6 +76,9 @@ class Follower:
         A record on which the machine raises has no effect, but leaves its book's state void. The
         job loads it from its rows. There are none here, so the partition is loaded again and then
         read without that record.
+
+        Raises:
+            SchemaUnavailable: whether the machine refuses it cannot be said now; the job waits too.
         """
         number, offset = message.partition() or 0, message.offset() or 0
         partition = self.partitions.setdefault(number, Partition(number))
@@ -84,6 +87,8 @@ class Follower:
                 self._apply(partition, message, offset)
             except UnreadableRecord:
                 pass  # the job has set it aside
+            except SchemaUnavailable:
+                raise
             except Exception as error:  # as in the job: whatever it is, the record is set aside
                 _LOG.warning("%s %s@%s set aside: %s", BOOKS_COMMANDS, number, offset, error)
                 self.void.add((number, offset))

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from jobs import follower as following
 from jobs.follower import Follower, Partition
 from jobs.market_data import application
+from schemas.codec import SchemaUnavailable
 from schemas.names import BOOKS_COMMANDS
 from tests.builders import ALICE, BOB, BOOK, ask, bid, cancel, command, named
 from tests.jobs.log_builders import CODEC, ENCODE, Message, messages
@@ -278,3 +279,15 @@ def test_the_newest_snapshot_of_each_book_is_told(client: TestClient, follower: 
     (told,) = client.get("/snapshots").json()["snapshots"]
     assert (told["book_id"], told["offset"], told["books"]) == (BOOK, 7, [BOOK])
     assert told["book_seq"] == follower.book(BOOK).seq
+
+
+def test_a_record_of_which_nothing_can_be_said_now_is_not_set_aside() -> None:
+    """The registry is away: the job waits for it, and so the follower ends and begins anew."""
+
+    def decode(data: bytes | None) -> dict[str, Any]:
+        raise SchemaUnavailable("registry")
+
+    follower = Follower(decode)
+    with pytest.raises(SchemaUnavailable):
+        follower.apply(messages(*COMMANDS)[0])
+    assert not follower.void
