@@ -75,11 +75,15 @@ class _Found:
 
 
 def code_version() -> str:
-    """A digest of what a machine's facts and stored rows depend on: code and record shapes."""
+    """A digest of what a machine's facts and stored rows depend on: code, shapes and bounds."""
     digest = hashlib.sha256()
     for package, suffix in (
         ("udfs", ".py"),
         ("schemas", ".avsc"),
+        ("schemas", "bounds.py"),
+        ("schemas", "codec.py"),
+        ("schemas", "names.py"),
+        ("jobs", "keyed_machine.py"),
         ("jobs", "lane.py"),
     ):
         for name, file in sorted(_files(resources.files(package), suffix)):

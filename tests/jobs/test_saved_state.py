@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from importlib import resources
 from pathlib import Path
 
@@ -146,3 +147,27 @@ def test_the_code_of_those_who_only_look_on_is_not_a_machines() -> None:
     names = {name for name, _ in saved_state._files(resources.files("udfs"), ".py")}
     assert {"matching.py", "account.py"} <= names
     assert "auditor.py" not in names
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "udfs/matching.py",
+        "schemas/avsc/place_order.avsc",
+        "schemas/bounds.py",
+        "schemas/codec.py",
+        "schemas/names.py",
+        "jobs/keyed_machine.py",
+        "jobs/lane.py",
+    ],
+)
+def test_b2_whatever_decides_facts_is_part_of_the_codes_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    for package in ("udfs", "schemas", "jobs"):
+        shutil.copytree(Path(package), tmp_path / package)
+    monkeypatch.setattr(saved_state.resources, "files", lambda package: tmp_path / package)
+    before = code_version()
+    with (tmp_path / file).open("a") as changed:
+        changed.write("\n")
+    assert code_version() != before
