@@ -19,7 +19,7 @@ from jobs import (
     spot_pricing,
     telemetry_rollup,
 )
-from jobs.cluster import Cluster, ClusterError
+from jobs.cluster import Cluster, ClusterError, Running
 from jobs.codecs import registry_codec
 from jobs.environment import PlannedJob, Planner
 from jobs.keyed_machine import KeyedMachine, MachineJob
@@ -118,12 +118,20 @@ def _stop(cluster: Cluster, settings: Settings) -> None:
             savepoints[names[job.title]] = cluster.stop_with_savepoint(job.job_id)
             _LOG.info("%s stopped: %s", job.title, savepoints[names[job.title]])
         except ClusterError as error:
-            cluster.cancel(job.job_id)
-            refused.append(f"{job.title}: {error}")
+            refused.append(f"{job.title}: {error}{_cancelled(cluster, job)}")
     if savepoints:
         saved_state.write_resume(_resume_file(settings), savepoints)
     if refused:
         raise NotStopped(f"cancelled without a savepoint, checkpoints kept: {'; '.join(refused)}")
+
+
+def _cancelled(cluster: Cluster, job: Running) -> str:
+    """Cancel a job; what to add where that fails too, for others' savepoints must be kept."""
+    try:
+        cluster.cancel(job.job_id)
+    except ClusterError as error:
+        return f", nor could it be cancelled: {error}"
+    return ""
 
 
 def marks(job: MachineJob | SqlJob, settings: Settings) -> dict[int, tuple[int, int]]:
