@@ -18,7 +18,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -188,13 +188,20 @@ class Supervisor:
         """Looks, in a thread, whether it is ready; a probe may take its second."""
         if not each.lives:
             self._fail(each, each.ending())
-        elif each.probed and each.probed.done() and each.probed.result():
+        elif each.probed and each.probed.done() and self._is_ready(each, each.probed):
             each.probed = None
             self._move(each, state.READY)
         else:
             if each.probed is None or each.probed.done():
                 each.probed = self._threads.submit(each.program.ready)
             self._check_patience(each)
+
+    def _is_ready(self, each: Child, probed: Future[bool]) -> bool:
+        """What a probe saw; one that met what it did not expect saw nothing, and we live on."""
+        error = probed.exception()
+        if error is not None:
+            _LOG.warning("%s: whether it is ready cannot be seen: %r", each.program.name, error)
+        return error is None and probed.result()
 
     def _check_patience(self, each: Child) -> None:
         if each.has_lost_patience:

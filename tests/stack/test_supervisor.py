@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import IncompleteRead
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,20 @@ def test_a_program_that_fails_is_quoted_and_all_others_end(tmp_path: Path) -> No
 def test_a_program_that_never_becomes_ready_is_given_up(tmp_path: Path) -> None:
     program = shell("slow", "sleep 300", ready=lambda: False, start_seconds=0.3)
     assert "slow was not ready within 0 s" in supervise(tmp_path, program).message
+
+
+def test_a_probe_that_raises_saw_nothing_and_is_asked_again(tmp_path: Path) -> None:
+    """An answer that is cut off, no memory for a question: nothing that ends the supervisor."""
+    seen = iter([IncompleteRead(b"half"), MemoryError(), None])
+
+    def probe() -> bool:
+        if error := next(seen):
+            raise error
+        return True
+
+    stop_when_running(tmp_path)
+    told = supervise(tmp_path, shell("a", "sleep 300", ready=probe))
+    assert (told.state, told.message) == (state.DOWN, "")
 
 
 def test_a_program_that_cannot_be_prepared_or_started_is_named(tmp_path: Path) -> None:
