@@ -99,7 +99,8 @@ def _details(value: dict[str, Any]) -> dict[str, Any]:
 def _reading_time(value: Any) -> int:
     if not isinstance(value, str):
         raise ValueError
-    return int(value) if re.fullmatch(r"[0-9]{1,15}", value) else times.read_ms(value)
+    is_number = re.fullmatch(r"[0-9]{1,15}", value)
+    return times.within_range(int(value)) if is_number else times.read_ms(value)
 
 
 def _query_int(value: Any) -> int:

@@ -29,8 +29,13 @@ def read(cursor: str | None, *types: type) -> Any:
 
 def _is_place(place: list[Any], types: tuple[type, ...]) -> bool:
     return [type(part) for part in place] == list(types) and all(
-        0 <= part < 2**63 if isinstance(part, int) else len(part) <= 64 for part in place
+        0 <= part < 2**63 if isinstance(part, int) else _is_name(part) for part in place
     )
+
+
+def _is_name(part: str) -> bool:
+    """Whether a list of ours has such a place: ids and names of the catalogue are plain."""
+    return len(part) <= 64 and part.isascii() and part.isprintable()
 
 
 def _decoded(cursor: str) -> Any:

@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+from schemas.bounds import MAX_AT_MS
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_WITHOUT_ZONE = _EPOCH.replace(tzinfo=None)
 _MS = timedelta(milliseconds=1)
@@ -15,7 +17,7 @@ def read_ms(text: str) -> int:
     """Milliseconds since the epoch; what is finer is dropped.
 
     Raises:
-        ValueError: not an RFC 3339 time with an offset, or before 1970.
+        ValueError: not an RFC 3339 time with an offset, or in UTC before 1970 or after 9999.
     """
     if not _RFC_3339.fullmatch(text):
         raise ValueError("not an RFC 3339 time")
@@ -23,8 +25,17 @@ def read_ms(text: str) -> int:
         at_ms = (datetime.fromisoformat(text.upper()) - _EPOCH) // _MS
     except OverflowError:
         raise ValueError("out of range") from None
-    if at_ms < 0:
-        raise ValueError("before 1970")
+    return within_range(at_ms)
+
+
+def within_range(at_ms: int) -> int:
+    """A time that can be told again.
+
+    Raises:
+        ValueError: before 1970 or after 9999.
+    """
+    if not 0 <= at_ms <= MAX_AT_MS:
+        raise ValueError("before 1970 or after 9999")
     return at_ms
 
 

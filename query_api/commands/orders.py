@@ -147,8 +147,8 @@ def wait_seconds(headers: Mapping[str, str]) -> float | None:
     """N of `Prefer: wait=N`, at most 5; None if it is absent or unreadable."""
     for preference in headers.get("prefer", "").split(","):
         name, _, value = preference.partition("=")
-        if name.strip().lower() == "wait" and value.strip().isdecimal() and len(value) < 10:
-            return min(float(value), MAX_WAIT_SECONDS)
+        if name.strip().lower() == "wait" and value.strip().isdecimal():
+            return min(float(value), MAX_WAIT_SECONDS)  # of a thousand digits it is infinite
     return None
 
 

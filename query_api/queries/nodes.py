@@ -17,11 +17,11 @@ async def show_node(call: Call) -> Answer:
 async def list_nodes(call: Call) -> Answer:
     """Nodes of the caller's account, of one cluster if it is named, newest first."""
     query: NodePage = call.query
-    page = slice_of(query)
+    page, cluster_id = slice_of(query), None
     if query.cluster_id is not None:
-        await find_own_cluster(call, query.cluster_id)
+        cluster_id = (await find_own_cluster(call, query.cluster_id))["id"]
     rows, total = await call.ports.registrations.nodes_of(
-        call.principal.account_id, query.cluster_id, page
+        call.principal.account_id, cluster_id, page
     )
     live = await live_nodes(call.ports, [row["id"] for row in rows])
     told: answers.Nodes = {

@@ -51,7 +51,7 @@ async def test_a_number_beyond_all_decimals(buyer):
         *(("expires_at", value) for value in (
             '"tomorrow"', "1767600000", '"2026-01-06"', '"2026-01-06T08:00:00"',
             '"2026-13-01T00:00:00Z"', '"1969-01-01T00:00:00Z"', '"0001-01-01T00:00:00+23:59"',
-            '"2026-01-05T07:59:59Z"',
+            '"2026-01-05T07:59:59Z"', '"9999-12-31T23:59:59-23:59"',
         )),
         *(("client_order_id", value) for value in ('""', "5", '"a\\nb"', json.dumps("x" * 129))),
     ],
@@ -163,7 +163,8 @@ async def test_limits_of_lists(buyer, limit):
 
 
 @pytest.mark.parametrize(
-    "cursor", ["x", "", "e30", "WzEsMl0", "WyJhIiwgMV0", "é", "a" * 300, "bnVsbA"]
+    "cursor",
+    ["x", "", "e30", "WzEsMl0", "WyJhIiwgMV0", "é", "a" * 300, "bnVsbA", "WzEsICJcdWQ4MDAiXQ"],
 )
 async def test_cursors_that_are_none_of_ours(buyer, cursor):
     for path in ("/orders", "/auth/api-keys", "/market/books/H100.spot/trades"):

@@ -238,7 +238,7 @@ async def test_prefer_wait_ends_with_a_202(world, buyer):
     assert 900 <= world.clock.now_ms() - before <= 1_100
 
 
-@pytest.mark.parametrize("words", ["wait=99", "Wait=5"])
+@pytest.mark.parametrize("words", ["wait=99", "Wait=5", f"wait={10**400}"])
 async def test_prefer_waits_five_seconds_at_most(world, buyer, words):
     world.market.held_back = True
     before = world.clock.now_ms()

@@ -171,6 +171,8 @@ async def test_nodes_are_listed_by_cluster(world, seller):
     assert (every.body["total"], every.body["items"][0]["id"]) == (2, node_id)
     of_first = await seller("GET", "/nodes", cluster_id=first)
     assert [item["cluster_id"] for item in of_first.body["items"]] == [first]
+    other_words = await seller("GET", "/nodes", cluster_id=f"urn:uuid:{first}")
+    assert other_words.body == of_first.body
 
 
 async def test_an_onboarding_token_never_looks_like_an_option(seller, monkeypatch):
