@@ -19,6 +19,8 @@ ATTEMPTS: Final = 4
 MOST_SECONDS: Final = 5.0
 """How long is waited before a call is made again."""
 TIMEOUT: Final = httpx.Timeout(15.0, connect=3.0)
+MOST_LISTED: Final = 1000
+"""Items of a page at most (api-contract.md)."""
 START_ONE: Final = "start one with `gpubroker up`"
 
 
@@ -80,12 +82,13 @@ class Client:
     def pages(self, path: str, params: Params | None = None) -> list[Json]:
         """Every item of a list, page by page."""
         items: list[Json] = []
-        page = self.get(path, {"limit": 1000, **(params or {})})
+        page = self.get(path, {"limit": MOST_LISTED, **(params or {})})
         while True:
             items += page["items"]
             if not page.get("next_cursor"):
                 return items
-            page = self.get(path, {"limit": 1000, **(params or {}), "cursor": page["next_cursor"]})
+            after = {"cursor": page["next_cursor"]}
+            page = self.get(path, {"limit": MOST_LISTED, **(params or {}), **after})
 
 
 class AsyncClient:
@@ -141,7 +144,7 @@ class AsyncClient:
         cursor: dict[str, str] = {}
         while True:
             page = await self.call(
-                key, "GET", path, params={"limit": 1000, **(params or {}), **cursor}
+                key, "GET", path, params={"limit": MOST_LISTED, **(params or {}), **cursor}
             )
             items += page["items"]
             if not page.get("next_cursor"):

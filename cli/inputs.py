@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from cli.errors import BadUsage
 
 _HOURS = {"": 1, "h": 1, "d": 24, "w": 168}
-_DURATION = re.compile(r"([0-9]+)([hdw]?)")
+_DURATION = re.compile(r"([0-9]{1,9})([hdw]?)")
 
 
 def hours(text: str) -> int:
@@ -50,15 +50,15 @@ def moment(text: str, now: datetime | None = None) -> str:
     Raises:
         BadUsage: it is neither, or says nothing about its time zone.
     """
-    if _DURATION.fullmatch(text.strip().lower()):
-        return _rfc3339((now or datetime.now(UTC)) + timedelta(hours=hours(text)))
     try:
+        if _DURATION.fullmatch(text.strip().lower()):
+            return _rfc3339((now or datetime.now(UTC)) + timedelta(hours=hours(text)))
         at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise BadUsage(f"a time is RFC 3339 with a zone, or from now such as 6h; was {text!r}")
-    return _rfc3339(at)
+        if at.tzinfo is not None:
+            return _rfc3339(at)
+    except (ValueError, OverflowError):
+        pass
+    raise BadUsage(f"a time is RFC 3339 with a zone, or from now such as 6h; was {text!r}")
 
 
 def _rfc3339(at: datetime) -> str:

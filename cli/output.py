@@ -44,6 +44,12 @@ def table(rows: Iterable[Row], columns: Columns, title: str | None = None) -> Ta
     return grid
 
 
+def page(answer: Row, columns: Columns, what: str) -> Table:
+    """A page of a list, and how much of the list it is."""
+    items = answer["items"]
+    return table(items, columns, f"{len(items)} of {answer['total']} {what}")
+
+
 def card(answer: Row, columns: Columns) -> Table:
     """One thing, a field a line; fields without a value are left out."""
     grid = Table(box=None, show_header=False, pad_edge=False)

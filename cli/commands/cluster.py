@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli import output
+from cli.client import MOST_LISTED
 from cli.inputs import pairs
 from cli.options import As, AsJson, session
 
@@ -46,5 +47,5 @@ def list_clusters(ctx: typer.Context, role: As = None, as_json: AsJson = False) 
     """List the provider's clusters with their GPUs."""
     opened = session(ctx)
     with opened.client(role, "provider") as client:
-        page = client.get("/providers/me/clusters")
-    output.show(opened.settings, page, as_json, lambda page: output.table(page["items"], COLUMNS))
+        page = client.get("/providers/me/clusters", {"limit": MOST_LISTED})
+    output.show(opened.settings, page, as_json, lambda page: output.page(page, COLUMNS, "clusters"))

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cli import output
-from cli.client import Json
+from cli.client import MOST_LISTED, Json
 from cli.inputs import moment, price
 from cli.options import As, AsJson, session
 
@@ -45,8 +45,8 @@ def list_keys(ctx: typer.Context, role: As = None, as_json: AsJson = False) -> N
     """List the account's keys; their secrets are not kept."""
     opened = session(ctx)
     with opened.client(role, "consumer") as client:
-        page = client.get("/auth/api-keys")
-    output.show(opened.settings, page, as_json, lambda page: output.table(page["items"], COLUMNS))
+        page = client.get("/auth/api-keys", {"limit": MOST_LISTED})
+    output.show(opened.settings, page, as_json, lambda page: output.page(page, COLUMNS, "keys"))
 
 
 @app.command()

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 
 from cli import output
-from cli.client import Client, Json
+from cli.client import MOST_LISTED, Client, Json
 from cli.errors import OutcomeUnknown
 from cli.inputs import hours
 from cli.options import As, AsJson, Limit, session
@@ -71,10 +71,8 @@ def books(ctx: typer.Context, role: As = None, as_json: AsJson = False) -> None:
     """List the books with their best prices."""
     opened = session(ctx)
     with opened.client(role, "consumer") as client:
-        answer = client.get("/market/books")
-    output.show(
-        opened.settings, answer, as_json, lambda answer: output.table(answer["items"], BOOKS)
-    )
+        answer = client.get("/market/books", {"limit": MOST_LISTED})
+    output.show(opened.settings, answer, as_json, lambda page: output.page(page, BOOKS, "books"))
 
 
 @app.command()

@@ -107,7 +107,7 @@ def list_nodes(
         page = client.get(
             "/nodes", {"limit": limit, **({"cluster_id": cluster_id} if cluster_id else {})}
         )
-    output.show(opened.settings, page, as_json, lambda page: output.table(page["items"], COLUMNS))
+    output.show(opened.settings, page, as_json, lambda page: output.page(page, COLUMNS, "nodes"))
 
 
 @app.command()

@@ -147,9 +147,7 @@ def list_orders(
         opened.settings,
         page,
         as_json,
-        lambda page: output.table(
-            page["items"], COLUMNS, f"{len(page['items'])} of {page['total']} orders"
-        ),
+        lambda page: output.page(page, COLUMNS, "orders"),
     )
 
 

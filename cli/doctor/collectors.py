@@ -37,7 +37,6 @@ from stack import survey
 PATIENCE_SECONDS: Final = 8.0
 """On a machine that is busy, which is when people ask, an answer may take seconds."""
 LETTERS_READ: Final = 500
-SNAPSHOTS: Final = "books.snapshots"
 GONE_JOBS: Final = frozenset({"FINISHED", "CANCELED", "CANCELLING"})
 
 Look = Callable[[], Any]
@@ -93,8 +92,9 @@ def _there(settings: Settings, answering: set[str]) -> dict[str, Look]:
         looks |= {
             "lags": lambda: lags(settings),
             "newest_append_at_ms": lambda: newest_append_at_ms(settings),
-            "snapshots": lambda: snapshots(settings),
         }
+    if "market-data" in answering:
+        looks["snapshots"] = lambda: snapshots(settings)
     if {"kafka", "registry"} <= answering:
         looks["letters"] = lambda: letters(settings)
         looks["stuck"] = lambda: stuck.find(settings)
@@ -135,7 +135,7 @@ def resources(settings: Settings) -> Resources:
 
 def services(settings: Settings) -> list[Service]:
     """Whether each server answers at its address."""
-    asked: dict[str, tuple[str, Callable[[str], None]]] = {
+    asked: dict[str, tuple[str, Callable[[str], object]]] = {
         "kafka": ("KAFKA_BOOTSTRAP", _ping_kafka),
         "registry": ("REGISTRY_URL", lambda url: _get(f"{url}/subjects")),
         "flink-jobmanager": ("FLINK_URL", lambda url: _get(f"{url}/overview")),
@@ -154,7 +154,7 @@ def services(settings: Settings) -> list[Service]:
     return [each.result() for each in started]
 
 
-def _service(settings: Settings, name: str, setting: str, ping: Callable[[str], None]) -> Service:
+def _service(settings: Settings, name: str, setting: str, ping: Callable[[str], object]) -> Service:
     where = variable(setting)
     try:
         address = settings.text(setting)
@@ -170,10 +170,11 @@ def without_password(address: str) -> str:
     return re.sub(r"(?<=://)[^/@]*@", "", address)
 
 
-def _get(url: str) -> None:
+def _get(url: str) -> httpx.Response:
     answer = httpx.get(url, timeout=PATIENCE_SECONDS)
     if not answer.is_success:
         raise ConnectionError(f"{answer.status_code} {answer.text[:200]}")
+    return answer
 
 
 def _ping_kafka(bootstrap: str) -> None:
@@ -241,16 +242,9 @@ def newest_append_at_ms(settings: Settings) -> int | None:
 
 
 def snapshots(settings: Settings) -> Snapshots:
-    """When the newest snapshot of each partition was appended; their topic may not be there."""
-    admin = _admin(settings)
-    topic = admin.list_topics(timeout=PATIENCE_SECONDS).topics.get(SNAPSHOTS)
-    if topic is None:
-        return Snapshots(exists=False)
-    places = {(SNAPSHOTS, partition) for partition in topic.partitions}
-    newest = _offsets(admin, places, OffsetSpec.max_timestamp())  # type: ignore[no-untyped-call]
-    return Snapshots(
-        True, {place[1]: each.timestamp for place, each in newest.items() if each.timestamp > 0}
-    )
+    """When the newest snapshot of each book was written, as the service that writes them knows."""
+    told = _get(f"{settings.text('MARKET_DATA_URL')}/snapshots").json()["snapshots"]
+    return Snapshots({each["book_id"]: each["written_at_ms"] for each in told})
 
 
 def letters(settings: Settings) -> Letters:

@@ -408,20 +408,23 @@ def snapshots(seen: Observations) -> Iterator[Finding]:
     if found is None:
         return
     if not found.newest_at_ms:
-        what = "no snapshots yet" if found.exists else "no snapshots yet: there is no topic of them"
-        yield Finding("note", "snapshots", what, why, "nothing: the first ones come within a day")
+        what, then = "no snapshots yet", "nothing: the first ones come within a day"
+        yield Finding("note", "snapshots", what, why, then)
         return
     yield from _old_snapshots(found, seen.now_ms, why)
 
 
 def _old_snapshots(found: Snapshots, now_ms: int, why: str) -> Iterator[Finding]:
-    newest = max(found.newest_at_ms.values())
-    age = (now_ms - newest) / 1000
-    if age > SNAPSHOT_SECONDS:
+    ages = {book: (now_ms - at_ms) / 1000 for book, at_ms in found.newest_at_ms.items()}
+    old = sorted((book for book in ages if ages[book] > SNAPSHOT_SECONDS), key=lambda b: -ages[b])
+    if old:
+        age, of_many = span(ages[old[0]]), f"the newest snapshots of {len(old)} books are old, that"
         yield Finding(
             "warning",
             "snapshots",
-            f"the newest snapshot of a book is {span(age)} old",
+            f"{of_many} of {old[0]} {age}"
+            if len(old) > 1
+            else f"the newest snapshot of {old[0]} is {age} old",
             why,
             "they are written daily by market-data: see `gpubroker logs market-data`",
         )

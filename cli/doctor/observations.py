@@ -88,10 +88,9 @@ class Letters:
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
-    """The newest snapshot in each partition that has one; not `exists` if there is no topic yet."""
+    """When the newest snapshot of each book that has one was written."""
 
-    exists: bool
-    newest_at_ms: Mapping[int, int] = field(default_factory=dict)
+    newest_at_ms: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ HEALTHY = Observations(
     letters=Letters(),
     births_moved_seconds={"kafka": 0.01, "api": -0.02},
     newest_append_at_ms=ago(1),
-    snapshots=Snapshots(True, {0: ago(3600), 4: ago(7200)}),
+    snapshots=Snapshots({"H100.spot": ago(3600), "T4.spot": ago(7200)}),
 )
 STACK_TRACE = """\
 org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy
@@ -324,11 +324,14 @@ def test_a_clock_that_was_set_is_told_with_its_direction() -> None:
 
 
 def test_snapshots_absent_empty_and_old() -> None:
-    for found in (Snapshots(exists=False), Snapshots(exists=True)):
-        finding = only(snapshots=found)
-        assert (finding.severity, "no snapshots yet" in finding.what) == ("note", True)
-    old = only(snapshots=Snapshots(True, {0: ago(30 * 3600), 1: ago(27 * 3600)}))
-    assert (old.severity, "1 d 3 h old" in old.what) == ("warning", True)
+    finding = only(snapshots=Snapshots())
+    assert (finding.severity, finding.what) == ("note", "no snapshots yet")
+    young = {"H100.spot": ago(60), "T4.spot": ago(27 * 3600)}
+    old = only(snapshots=Snapshots(young))
+    assert old.severity == "warning"
+    assert old.what == "the newest snapshot of T4.spot is 1 d 3 h old"
+    older = only(snapshots=Snapshots({**young, "L4.spot": ago(30 * 3600)}))
+    assert older.what == "the newest snapshots of 2 books are old, that of L4.spot 1 d 6 h"
 
 
 def test_what_could_not_be_looked_at_is_told() -> None:
@@ -339,7 +342,7 @@ def test_what_could_not_be_looked_at_is_told() -> None:
 
 def test_the_worst_comes_first() -> None:
     findings = judged(
-        snapshots=Snapshots(exists=False),
+        snapshots=Snapshots(),
         resources=Resources("/srv", 2 * GB, 4 * GB),
         services=(Service("redis", "x", "away"),),
     )

@@ -38,6 +38,21 @@ def test_times_are_moments_or_from_now() -> None:
     assert moment("2026-11-23T13:00:00+01:00") == "2026-11-23T12:00:00.000Z"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tomorrow",
+        "2026-11-23T13:00:00",
+        "999999999h",
+        f"{'9' * 5000}d",
+        "9999-12-31T23:59:59-23:59",
+    ],
+)
+def test_times_that_are_none_or_that_no_calendar_has_are_bad_usage(text: str) -> None:
+    with pytest.raises(BadUsage, match="a time is RFC 3339 with a zone, or from now such as 6h"):
+        moment(text)
+
+
 def test_fields() -> None:
     assert pairs(["a=1", "b=x=y"]) == {"a": "1", "b": "x=y"}
 
