@@ -6,6 +6,7 @@ decisions are in `udfs.spot_market`; here a record finds its GPU type, and proce
 make the steps, whether or not anything comes.
 """
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
@@ -21,17 +22,19 @@ from schemas import names
 from schemas.codec import Codec, SchemaUnavailable, UnreadableRecord
 from schemas.dead_letters import NOWHERE, dead_letter
 from udfs import spot_market
-from udfs.spot_market import NOTHING, STEP_MS, Changed, SpotMarket
+from udfs.spot_market import STEP_MS, Changed, SpotMarket
 
 GRACE_MS: Final = 1_000
 """A step is made so long after its time, so that trades before it have come."""
+MOST_BOOKS: Final = 1_024
+"""So many are remembered by their names."""
 _COORDINATES: Final = 3
 """Append time, partition and offset, behind each record."""
-Apply = Callable[[SpotMarket, dict[str, Any]], Changed]
+Apply = Callable[[SpotMarket, Sequence[dict[str, Any]]], Changed]
 APPLIED_BY: Final[dict[str, Apply]] = {
-    names.ORDERS_MATCHED: spot_market.add_trade,
-    names.TELEMETRY_ROLLUPS: spot_market.add_rollup,
-    names.INVENTORY_EVENTS: spot_market.change_node,
+    names.ORDERS_MATCHED: spot_market.add_trades,
+    names.TELEMETRY_ROLLUPS: spot_market.add_rollups,
+    names.INVENTORY_EVENTS: spot_market.change_nodes,
 }
 
 
@@ -72,7 +75,7 @@ class GpuTypes(FlatMapFunction):
     def _gpu_type(self, topic: str, key: bytes, data: bytes | None) -> str:
         """The GPU type; a trade's book has it in its name (market-rules.md B1)."""
         if topic == names.ORDERS_MATCHED:
-            return str(key, "utf-8", "replace").rpartition(".")[0]
+            return _traded(key)
         try:
             gpu_type: str = self._types[topic](data)
         except UnreadableRecord:
@@ -140,8 +143,7 @@ class SpotPricing(KeyedProcessFunction):
         decode, apply = self._decoders[topic], APPLIED_BY[topic]
         facts = [decode(data) for _, data, *_ in records]
         market = self._market(ctx.get_current_key(), ctx)
-        changed = NOTHING.union(*(apply(market, fact) for fact in facts))
-        self._write(market, changed)
+        self._write(market, apply(market, facts))
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Crossing:
         """Make the step that is due; after a while away only the newest."""
@@ -208,6 +210,12 @@ class SpotPricing(KeyedProcessFunction):
             at_ms=at_ms,
         )
         return names.DEAD_LETTERS.encode(), b"", self._letter(letter)
+
+
+@functools.lru_cache(maxsize=MOST_BOOKS)
+def _traded(book_id: bytes) -> str:
+    """The GPU type of a book's trades."""
+    return str(book_id, "utf-8", "replace").rpartition(".")[0]
 
 
 def _reason(error: Exception) -> str:

@@ -11,8 +11,9 @@ a floating point number, made of exact sums at the very end.
 | VWAP | of trades, each price weighted by its GPUs |
 """
 
+from collections.abc import Sequence
 from math import sqrt
-from operator import add, sub
+from operator import add, mul, sub
 from typing import Final, NamedTuple, Self
 
 from udfs.money import (
@@ -67,16 +68,17 @@ class Trades(NamedTuple):
     max_micros: int = 0
     """Both 0 while there is no trade."""
 
-    def with_trade(self, price_micros: int, quantity: int) -> "Trades":
-        """These and one more."""
+    def with_more(self, prices: Sequence[int], quantities: Sequence[int]) -> "Trades":
+        """These and more, at least one: of each its price in micro-USD and its GPUs."""
+        least = min(prices)
         return Trades(
-            self.trade_count + 1,
-            self.gpus + quantity,
-            self.value_micros + price_micros * quantity,
-            self.price_micros + price_micros,
-            self.squares + price_micros * price_micros,
-            min(self.min_micros or price_micros, price_micros),
-            max(self.max_micros, price_micros),
+            self.trade_count + len(prices),
+            self.gpus + sum(quantities),
+            self.value_micros + sum(map(mul, prices, quantities)),
+            self.price_micros + sum(prices),
+            self.squares + sum(map(mul, prices, prices)),
+            min(self.min_micros or least, least),
+            max(self.max_micros, *prices),
         )
 
     @property

@@ -31,6 +31,7 @@ SPOT: Final = "spot"
 NOTHING_MEASURED: Final = -1.0
 MOST_REGIONS: Final = 1_024
 """So many are remembered by their names."""
+_NEVER: Final = (0, 0)
 _MARKET: Final = "market"
 _NODE: Final = "node:"
 _WINDOW: Final = "window:"
@@ -155,8 +156,20 @@ def written(market: SpotMarket, key: str) -> str | None:
     return None if window is None else json.dumps(_window_row(window))
 
 
-def change_node(market: SpotMarket, fact: Record) -> Changed:
-    """Take in a `NodeChanged`; one that came before, or after a newer one, changes nothing."""
+def change_nodes(market: SpotMarket, facts: Iterable[Record]) -> Changed:
+    """Take in `NodeChanged`s, of each node the newest; what came before changes nothing.
+
+    Each tells all of its node, and a node in demand tells of itself with every trade.
+    """
+    newest: dict[str, Record] = {}
+    for fact in facts:
+        other = newest.get(fact["node_id"])
+        if other is None or fact["account_seq"] > other["account_seq"]:
+            newest[fact["node_id"]] = fact
+    return NOTHING.union(*(_change_node(market, fact) for fact in newest.values()))
+
+
+def _change_node(market: SpotMarket, fact: Record) -> Changed:
     node_id = fact["node_id"]
     held = market.nodes.get(node_id)
     if held and fact["account_seq"] <= held.seq:
@@ -167,23 +180,38 @@ def change_node(market: SpotMarket, fact: Record) -> Changed:
     return Changed([_NODE + node_id])
 
 
-def add_trade(market: SpotMarket, fact: Record) -> Changed:
-    """Take in an `OrderMatched`; one that came before changes nothing."""
-    book_id, at_ms = fact["book_id"], fact["occurred_at_ms"]
-    seq, _ = market.newest.get(book_id, (0, 0))
-    if fact["book_seq"] <= seq:
-        return NOTHING
-    window = _window_at(market, at_ms)
-    for index in _indexes(fact["product"], fact["region"]):
-        sums = window.trades.get(index, Trades())
-        sums = window.trades[index] = sums.with_trade(fact["price_micros"], fact["quantity"])
-        window.quoted[index] = market.quoted[index] = Quoted(sums.vwap_micros, at_ms)
-    market.newest[book_id] = (fact["book_seq"], window.start_ms)
-    return Changed([_key(window), _MARKET])
+def add_trades(market: SpotMarket, facts: Iterable[Record]) -> Changed:
+    """Take in `OrderMatched`s in the order of each book; what came before changes nothing."""
+    new: dict[tuple[int, Index], list[Record]] = {}
+    for fact in facts:
+        book_id, at_ms = fact["book_id"], fact["occurred_at_ms"]
+        if fact["book_seq"] <= market.newest.get(book_id, _NEVER)[0]:
+            continue
+        start_ms = at_ms - at_ms % WINDOW_MS
+        market.newest[book_id] = (fact["book_seq"], start_ms)
+        for index in _indexes(fact["product"], fact["region"]):
+            new.setdefault((start_ms, index), []).append(fact)
+    changed = {_MARKET} if new else set()
+    # An index is of one book, so its windows stand here in the order of time.
+    for (start_ms, index), trades in new.items():
+        window = _window_at(market, start_ms)
+        prices = [each["price_micros"] for each in trades]
+        quantities = [each["quantity"] for each in trades]
+        sums = window.trades.get(index, Trades()).with_more(prices, quantities)
+        last = Quoted(sums.vwap_micros, trades[-1]["occurred_at_ms"])
+        window.trades[index] = sums
+        window.quoted[index] = market.quoted[index] = last
+        changed.add(_key(window))
+    return Changed(changed)
 
 
-def add_rollup(market: SpotMarket, rollup: Record) -> Changed:
-    """Take in a `TelemetryRollup` of a region; of two of one time that of more samples stands."""
+def add_rollups(market: SpotMarket, rollups: Iterable[Record]) -> Changed:
+    """Take in `TelemetryRollup`s of regions."""
+    return NOTHING.union(*(_add_rollup(market, each) for each in rollups))
+
+
+def _add_rollup(market: SpotMarket, rollup: Record) -> Changed:
+    """Of two of one region and time that of more samples stands."""
     start_ms = rollup["window_start_ms"]
     if rollup["scope"] != "market" or start_ms < market.stepped_ms - KEPT_MS:
         return NOTHING

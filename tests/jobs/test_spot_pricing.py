@@ -176,9 +176,9 @@ def test_a_node_that_breaks_off_behind_its_type_is_a_dead_letter_all_the_same(
 def test_a_bad_record_leaves_its_batch_unharmed(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def choosy(market: spot_market.SpotMarket, fact: dict[str, Any]) -> spot_market.Changed:
-        changed = spot_market.add_trade(market, fact)
-        if fact["book_seq"] == 2:
+    def choosy(market: spot_market.SpotMarket, facts: list[dict[str, Any]]) -> spot_market.Changed:
+        changed = spot_market.add_trades(market, facts)
+        if 2 in (fact["book_seq"] for fact in facts):
             raise ArithmeticError("halfway")
         return changed
 

@@ -35,7 +35,7 @@ def supply(allocated: int, held: int, available: int, asked: Sequence[tuple[int,
 def told(sold: Sequence[tuple[int, int]]) -> Trades:
     sums = Trades()
     for price, quantity in sold:
-        sums = sums.with_trade(price, quantity)
+        sums = sums.with_more([price], [quantity])
     return sums
 
 

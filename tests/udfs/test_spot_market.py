@@ -16,9 +16,9 @@ from udfs.spot_market import (
     STEP_MS,
     WINDOW_MS,
     SpotMarket,
-    add_rollup,
-    add_trade,
-    change_node,
+    add_rollups,
+    add_trades,
+    change_nodes,
     load,
     step,
     written,
@@ -40,16 +40,16 @@ class Feed:
     seqs: dict[str, int] = field(default_factory=dict)
 
     def node(self, node_id: str = "n1", **fields: Any) -> None:
-        self._keep(change_node(self.market, node_changed(node_id, self._seq("node"), **fields)))
+        fact = node_changed(node_id, self._seq("node"), **fields)
+        self._keep(change_nodes(self.market, [fact]))
 
     def trade(self, at_ms: int, price: int = 2 * USD, quantity: int = 1, **fields: Any) -> None:
         product = fields.get("product", "spot")
-        self._keep(
-            add_trade(self.market, matched(at_ms, price, quantity, self._seq(product), **fields))
-        )
+        fact = matched(at_ms, price, quantity, self._seq(product), **fields)
+        self._keep(add_trades(self.market, [fact]))
 
     def rollup(self, at_ms: int, mean: float, samples: int = 10, **fields: Any) -> None:
-        self._keep(add_rollup(self.market, rollup(at_ms, mean, samples, **fields)))
+        self._keep(add_rollups(self.market, [rollup(at_ms, mean, samples, **fields)]))
 
     def step(self, at_ms: int, limit: int = LIMIT) -> list[dict[str, Any]]:
         told = step(self.market, at_ms, limit)
@@ -250,8 +250,8 @@ def test_what_comes_again_changes_nothing() -> None:
     feed = Feed()
     feed.node(available=8)
     feed.trade(START_MS + 1)
-    assert add_trade(feed.market, matched(START_MS + 1, USD, 1, seq=1)) == NOTHING
-    assert change_node(feed.market, node_changed("n1", 1, allocated=5)) == NOTHING
+    assert add_trades(feed.market, [matched(START_MS + 1, USD, 1, seq=1)]) == NOTHING
+    assert change_nodes(feed.market, [node_changed("n1", 1, allocated=5)]) == NOTHING
     told = feed.step(START_MS + STEP_MS)
     assert only(told, **HERE)["trade_count"] == 1
     assert feed.step(START_MS + STEP_MS) == []
@@ -393,7 +393,7 @@ class Story:
     def repeat(self) -> None:
         for last in self.reference.trades[-1:]:
             again = {**last, "book_seq": self.feed.seqs[last["product"]]}
-            assert add_trade(self.feed.market, again) == NOTHING
+            assert add_trades(self.feed.market, [again]) == NOTHING
 
 
 @given(story=events)
@@ -424,3 +424,43 @@ def test_a_market_that_is_loaded_anew_tells_the_same(story: list[tuple[Any, ...]
             at_ms += what[0] * STEP_MS
             assert steady.step(at_ms) == shaken.step(at_ms)
     assert steady.rows == shaken.rows
+
+
+batches = st.lists(
+    st.tuples(
+        st.sampled_from(["spot", "reserved"]),
+        st.sampled_from(["us-west-2", "us-east-1"]),
+        st.integers(1, 10**6).map(lambda halves: 50 * halves),
+        st.integers(1, 65_536),
+        st.integers(0, WINDOW_MS),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(batch=batches, size=st.integers(1, 40))
+def test_a_batch_of_trades_is_the_same_as_each_of_them_alone(
+    batch: list[tuple[str, str, int, int, int, bool]], size: int
+) -> None:
+    at_ms, seq, facts = START_MS, 0, []
+    for product, region, price, quantity, later_ms, is_repeated in batch:
+        at_ms, seq = at_ms + later_ms, seq + 1
+        facts.append(matched(at_ms, price, quantity, seq, product=product, region=region))
+        facts += facts[-1:] * is_repeated
+    alone, together = SpotMarket("H100"), SpotMarket("H100")
+    keys = NOTHING.union(*(add_trades(alone, [fact]) for fact in facts))
+    parts = [facts[start : start + size] for start in range(0, len(facts), size)]
+    assert NOTHING.union(*(add_trades(together, part) for part in parts)) == keys
+    assert alone == together
+
+
+@given(st.lists(st.tuples(st.sampled_from(["n1", "n2"]), st.integers(1, 20)), max_size=30))
+def test_a_batch_of_nodes_is_the_same_as_each_of_them_alone(facts: list[tuple[str, int]]) -> None:
+    """A sequence is of one change, however often it comes."""
+    told = [node_changed(node_id, seq, allocated=seq % 9) for node_id, seq in facts]
+    alone, together = SpotMarket("H100"), SpotMarket("H100")
+    keys = NOTHING.union(*(change_nodes(alone, [fact]) for fact in told))
+    assert change_nodes(together, told) == keys
+    assert alone == together
