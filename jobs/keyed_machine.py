@@ -126,15 +126,16 @@ class KeyedMachine(KeyedProcessFunction):
     def _processed(self, record: Record, lane: Lane) -> list[Output]:
         raw_key, data, at_ms, partition, offset = record
         key = str(raw_key, "utf-8")
+        bodies: Bodies = {}  # what is handed on as it came, or is told twice, is encoded once
         try:
-            command = self._decode(data)
+            command = self._decode(data, bodies)
             self._check(key)
         except (UnreadableRecord, ValueError) as error:
             return [self._dead_letter(str(error), key, data, (at_ms, partition, offset))]
         held = self._held(key, lane)
         try:
             step = self._machine.apply(held.state, command, at_ms)
-            outputs = self._encoded(key, step)
+            outputs = self._encoded(key, step, bodies)
         except MemoryError:
             raise
         except Exception as error:  # whatever a machine or its facts met: void, and the next record
@@ -209,8 +210,7 @@ class KeyedMachine(KeyedProcessFunction):
             "tick": {"want_hash": False},
         }
 
-    def _encoded(self, key: str, step: Step) -> list[Output]:
-        bodies: Bodies = {}  # a fact is encoded once for its topic and its copies
+    def _encoded(self, key: str, step: Step, bodies: Bodies) -> list[Output]:
         facts = [
             self._output(names.FACT_TOPICS[kind], key, fact, bodies) for kind, fact in step.facts
         ]

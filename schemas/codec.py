@@ -16,10 +16,9 @@ import fastavro
 from schemas import bounds, contract
 
 Record = Mapping[str, Any]
-Decoder = Callable[[bytes | None], dict[str, Any]]
 Bodies = dict[int, bytes]
-"""What records were encoded to, by their `id()`: while they live, their copies need not be encoded
-again."""
+"""What records were decoded from or encoded to, by their `id()`: while they live, their copies need
+not be encoded again."""
 _HEADER = struct.Struct(">bi")
 _MAGIC: Final = b"Obj\x01"
 """Begins an Avro file."""
@@ -43,6 +42,23 @@ class Encoder(Protocol):
             value: the record.
             bodies: bytes known already, added to; whoever passes it keeps all the records alive
                 and unchanged as long as it is used.
+        """
+        ...
+
+
+class Decoder(Protocol):
+    """Decodes records of one topic."""
+
+    def __call__(self, data: bytes | None, bodies: Bodies | None = None, /) -> dict[str, Any]:
+        """The record.
+
+        Args:
+            data: its bytes.
+            bodies: is told from which of them the body of a command of this code was decoded.
+
+        Raises:
+            UnreadableRecord: it is none, or has a value out of its bounds.
+            SchemaUnavailable: that cannot be known now.
         """
         ...
 
@@ -84,23 +100,19 @@ class Codec:
         return encode
 
     def decoder(self, topic: str) -> Decoder:
-        """The function that decodes records of this topic.
-
-        It raises `UnreadableRecord` for whatever is not one, or has a value out of its bounds, and
-        `SchemaUnavailable` where that cannot be known now.
-        """
+        """The function that decodes records of this topic."""
         record = contract.topics()[topic].record
         check = bounds.check(record)
         layout, ours = _layout(record), parsed(contract.expanded(record))
         our_id = self._ids[topic]
         schemas = {our_id: ours}
 
-        def decode(data: bytes | None) -> dict[str, Any]:
+        def decode(data: bytes | None, bodies: Bodies | None = None, /) -> dict[str, Any]:
             schema_id = _schema_id(data)
             if schema_id not in schemas:
                 schemas[schema_id] = self._written(schema_id)
             quick = layout if schema_id == our_id else None
-            value = _read(data or b"", schemas[schema_id], ours, quick)
+            value = _read(data or b"", schemas[schema_id], ours, quick, bodies)
             try:
                 check(value)
             except bounds.OutOfBounds as error:
@@ -223,16 +235,23 @@ class _CommandLayout:
         before, shape, after = self._parts[kind]
         return header + before + shape.written(body, bodies) + after
 
-    def read(self, buffer: io.BytesIO) -> dict[str, Any] | None:
+    def read(self, buffer: io.BytesIO, bodies: Bodies | None = None) -> dict[str, Any] | None:
         """The command, None where its body is not the one of its kind and nothing else."""
         command = {**self._nulls, **self._header.read(buffer)}
         kind = command["kind"]
-        if kind in self._parts:
-            before, shape, after = self._parts[kind]
-            if buffer.read(len(before)) == before:
-                command[kind] = shape.read(buffer)
-                return command if buffer.read() == after else None
-        return None
+        if kind not in self._parts:
+            return None
+        before, shape, after = self._parts[kind]
+        if buffer.read(len(before)) != before:
+            return None
+        start = buffer.tell()
+        body = command[kind] = shape.read(buffer)
+        end = buffer.tell()
+        if buffer.read() != after:
+            return None
+        if bodies is not None:
+            bodies[id(body)] = buffer.getvalue()[start:end]
+        return command
 
 
 class _Shape:
@@ -263,12 +282,14 @@ def _layout(record: str) -> _CommandLayout | None:
     return _CommandLayout(record) if record.endswith("Command") else None
 
 
-def _read(data: bytes, schema: Any, ours: Any, layout: _CommandLayout | None) -> dict[str, Any]:
+def _read(
+    data: bytes, schema: Any, ours: Any, layout: _CommandLayout | None, bodies: Bodies | None
+) -> dict[str, Any]:
     buffer = io.BytesIO(data)
     try:
         if layout:
             buffer.seek(_HEADER.size)
-            command = layout.read(buffer)
+            command = layout.read(buffer, bodies)
             if command is not None:
                 return command
         buffer.seek(_HEADER.size)

@@ -90,11 +90,12 @@ class Market:
         if key not in self.states:
             self.states[key] = MACHINES[topic].empty(key)
         times = [time.perf_counter()]
-        record = self._decoder(topic)(data)
+        bodies: Bodies = {}
+        record = self._decoder(topic)(data, bodies)
         times.append(time.perf_counter())
         step = MACHINES[topic].apply(self.states[key], record, self.at_ms)
         times.append(time.perf_counter())
-        made = self._encoded(step)
+        made = self._encoded(step, bodies)
         times.append(time.perf_counter())
         lane = self.lanes.get(topic) or self.lanes.setdefault(
             topic, Lane(self.nowhere, lambda: self.at_ms)
@@ -109,8 +110,7 @@ class Market:
             if outgoing[0] in MACHINES:
                 self._take(*outgoing)
 
-    def _encoded(self, step: Step) -> list[tuple[str, str, bytes]]:
-        bodies: Bodies = {}
+    def _encoded(self, step: Step, bodies: Bodies) -> list[tuple[str, str, bytes]]:
         facts = [(FACT_TOPICS[kind], "", fact) for kind, fact in step.facts]
         return [
             (topic, key, self._encoder(topic)(record, bodies))

@@ -57,8 +57,8 @@ class Recorded(stages.Market):
 
     told: list[Told]
 
-    def _encoded(self, step: Any) -> list[tuple[str, str, bytes]]:
-        made = super()._encoded(step)
+    def _encoded(self, step: Any, bodies: Any) -> list[tuple[str, str, bytes]]:
+        made = super()._encoded(step, bodies)
         self.told += [each for each in made if each[0] in FACT_TOPICS.values()]
         return made
 
