@@ -3,9 +3,12 @@
 import base64
 import binascii
 import json
-from typing import Any
+import re
+from typing import Any, Final
 
 from query_api.problems import FieldError, invalid
+
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{0,64}")
 
 
 def write(*place: int | str) -> str:
@@ -34,8 +37,8 @@ def _is_place(place: list[Any], types: tuple[type, ...]) -> bool:
 
 
 def _is_name(part: str) -> bool:
-    """Whether a list of ours has such a place: ids and names of the catalogue are plain."""
-    return len(part) <= 64 and part.isascii() and part.isprintable()
+    """Whether a list of ours has such a place: ids, and names of the catalogue."""
+    return _NAME.fullmatch(part) is not None
 
 
 def _decoded(cursor: str) -> Any:

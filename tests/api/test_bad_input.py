@@ -164,7 +164,18 @@ async def test_limits_of_lists(buyer, limit):
 
 @pytest.mark.parametrize(
     "cursor",
-    ["x", "", "e30", "WzEsMl0", "WyJhIiwgMV0", "é", "a" * 300, "bnVsbA", "WzEsICJcdWQ4MDAiXQ"],
+    [
+        "x",
+        "",
+        "e30",
+        "WzEsMl0",
+        "WyJhIiwgMV0",
+        "é",
+        "a" * 300,
+        "bnVsbA",
+        "WzEsICJcdWQ4MDAiXQ",
+        "WzEsICJcXCJd",
+    ],
 )
 async def test_cursors_that_are_none_of_ours(buyer, cursor):
     for path in ("/orders", "/auth/api-keys", "/market/books/H100.spot/trades"):

@@ -116,3 +116,12 @@ def test_running_results_end_after_ninety_days_and_final_ones_after_two_years(
     session.query("OPTIMIZE TABLE of_now FINAL")
     kept = session.query("SELECT is_final, count() FROM of_now GROUP BY ALL ORDER BY ALL", "TSV")
     assert kept.bytes() == b"false\t1\ntrue\t2\n"
+
+
+@pytest.mark.parametrize("region", ["a\\b", "a\tb", "a\nb", "a'b\\", "a\u2028b", "\\N"])
+async def test_any_text_is_a_value_and_comes_back_as_it_is(
+    session: Any, history: ClickHouse, region: str
+) -> None:
+    insert(session, update(0, is_final=True, region=region))
+    rows, total = await history.prices(EVERY._replace(region=region))
+    assert ([row["region"] for row in rows], total) == ([region], 1)
