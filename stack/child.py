@@ -80,6 +80,7 @@ class Child:
             os.close(descriptor)
         identity = processes.identify(process.pid)
         self.process, self.told.pid, self.told.born = process, identity.pid, identity.born
+        self.told.born_at = processes.born_at(process.pid)
 
     def adopt(self, told: ProgramState) -> None:
         """Takes over what a supervisor that was killed left running."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGTERM
 
+import psutil
+
 from schemas.settings import Settings
 from stack import artifacts, disk, java, plan, ports, processes, state
 from stack.addresses import (
@@ -307,17 +309,24 @@ def _show(told: StackState, shown: dict[str, str], progress: Progress) -> None:
 
 def _row(program: ProgramState, supervised: bool) -> Row:
     identity = program.identity
-    alive = identity is not None and identity.find() is not None
+    process = identity.find() if identity else None
     return Row(
         name=program.name,
-        state=_state_now(program, alive, supervised),
+        state=_state_now(program, process is not None, supervised),
         port=program.port,
-        pid=program.pid if alive else None,
-        memory_bytes=processes.memory_bytes(identity) if alive and identity else 0,
-        uptime_seconds=time.time() - program.born if alive else 0.0,
+        pid=program.pid if process else None,
+        memory_bytes=processes.memory_bytes(identity) if process and identity else 0,
+        uptime_seconds=_uptime_seconds(process) if process else 0.0,
         message=program.message,
         restarts=program.restarts,
     )
+
+
+def _uptime_seconds(process: psutil.Process) -> float:
+    try:
+        return time.time() - process.create_time()
+    except psutil.Error:  # it has ended since
+        return 0.0
 
 
 def _state_now(program: ProgramState, alive: bool, supervised: bool) -> str:

@@ -1,10 +1,12 @@
 """Processes by identity: starting them in groups of their own, finding them again, ending them.
 
-A pid alone may have been given to another process since; a pid with its time of birth may not. A
+A pid alone may have been given to another process since; a pid with its birth may not. A birth is
+counted in the kernel's ticks since its boot, so it stays what it is when the clock is set. A
 program leads a session of its own, so what it leaves behind is found by that session's number,
 which no new process can have while a member lives.
 """
 
+import functools
 import os
 import pwd
 import signal
@@ -20,41 +22,68 @@ import psutil
 
 from stack.program import Program
 
-# psutil derives births from the boot time, which moves a little when the clock is set.
-BIRTH_SLACK_SECONDS = 2.0
 POLL_SECONDS = 0.05
 AUTOGROUP_ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A process that was once seen: its number and when it was born, seconds since the epoch."""
+    """A process that was once seen: its number, and the boot and tick in which it was born."""
 
     pid: int
-    born: float
+    born: str
 
     def find(self) -> psutil.Process | None:
         """The process, if it still lives."""
         try:
             process = psutil.Process(self.pid)
             alive = process.status() != psutil.STATUS_ZOMBIE
-            same = abs(process.create_time() - self.born) < BIRTH_SLACK_SECONDS
         except psutil.Error:
             return None
-        return process if alive and same else None
+        return process if alive and _birth(self.pid) == self.born else None
 
     def is_given_away(self) -> bool:
-        """Whether another process has the number now; then nothing is left of its session."""
-        try:
-            born = psutil.Process(self.pid).create_time()
-        except psutil.Error:
-            return False
-        return abs(born - self.born) >= BIRTH_SLACK_SECONDS
+        """Whether another process may have the number now; then nothing is left of its session."""
+        if not self.born.startswith(_boot()):
+            return True
+        return _birth(self.pid) not in (None, self.born)
 
 
 def identify(pid: int) -> Identity:
-    """The identity of a living process."""
-    return Identity(pid, psutil.Process(pid).create_time())
+    """The identity of a living process.
+
+    Raises:
+        psutil.NoSuchProcess: there is none.
+    """
+    born = _birth(pid)
+    if born is None:
+        raise psutil.NoSuchProcess(pid)
+    return Identity(pid, born)
+
+
+def _birth(pid: int) -> str | None:
+    """When a process was born (proc_pid_stat(5), `starttime`); None if there is none."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    behind_the_name = told.rpartition(")")[2].split()
+    return f"{_boot()}/{behind_the_name[19]}"
+
+
+def born_at(pid: int) -> float:
+    """When a living process was born by the clock as it is set now, seconds since the epoch.
+
+    Raises:
+        psutil.NoSuchProcess: there is none.
+    """
+    return psutil.Process(pid).create_time()
+
+
+@functools.cache
+def _boot() -> str:
+    """The machine's boot: ticks and numbers of an earlier one say nothing."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def start(program: Program, output: int) -> subprocess.Popen[bytes]:
@@ -144,10 +173,8 @@ def _works_in(process: psutil.Process, folder: str) -> bool:
 
 def _in_session(process: psutil.Process, identity: Identity) -> bool:
     try:
-        if os.getsid(process.pid) != identity.pid:
-            return False
-        return process.create_time() > identity.born - BIRTH_SLACK_SECONDS
-    except (OSError, psutil.Error):
+        return os.getsid(process.pid) == identity.pid
+    except OSError:
         return False
 
 

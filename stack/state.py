@@ -24,13 +24,16 @@ RESTARTING = "restarting"
 
 @dataclass(slots=True)
 class ProgramState:
-    """One program, as the supervisor last saw it. Times are seconds since the epoch."""
+    """One program, as the supervisor last saw it."""
 
     name: str
     state: str = WAITING
     port: int | None = None
     pid: int | None = None
-    born: float = 0.0
+    born: str = ""
+    """See `Identity`."""
+    born_at: float = 0.0
+    """The same by the clock as it was set then, seconds since the epoch."""
     message: str = ""
     """Why it failed, or was started again last."""
     restarts: int = 0
@@ -50,7 +53,7 @@ class StackState:
 
     state: str
     pid: int
-    born: float
+    born: str
     message: str = ""
     """Why it did not start, what is wrong while it runs, or what went wrong when it stopped."""
     programs: list[ProgramState] = field(default_factory=list)

@@ -1,12 +1,11 @@
 """What can be told of a local stack from outside, whether it runs or not."""
 
-import time
 from dataclasses import dataclass
 
 import psutil
 
 from schemas.settings import Settings, variable
-from stack import control, plan, ports, processes, state
+from stack import control, plan, ports, state
 
 UNSUPERVISED = "unsupervised"
 
@@ -61,15 +60,9 @@ def births_moved_seconds(settings: Settings) -> dict[str, float]:
     told = state.read(settings.path("HOME"))
     moved: dict[str, float] = {}
     for program in told.programs if told else ():
-        identity = program.identity
-        if identity and psutil.pid_exists(identity.pid):
-            moved[program.name] = processes.identify(identity.pid).born - identity.born
-    # A number that another process has since is younger by as long as ours is dead.
-    return {name: seconds for name, seconds in moved.items() if abs(seconds) < _uptime_seconds()}
-
-
-def _uptime_seconds() -> float:
-    return time.time() - psutil.boot_time()
+        if program.identity and (process := program.identity.find()):
+            moved[program.name] = process.create_time() - program.born_at
+    return moved
 
 
 def _holder(port: int) -> str:

@@ -1,11 +1,13 @@
 """Processes by identity."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from stack import processes
@@ -32,7 +34,7 @@ def shell(script: str, output: int) -> tuple[subprocess.Popen[bytes], Identity]:
 def test_another_process_with_the_same_number_is_not_the_one_that_was_seen(output: int) -> None:
     process, identity = shell("sleep 300", output)
     assert identity.find() is not None
-    assert Identity(identity.pid, identity.born - 60).find() is None
+    assert Identity(identity.pid, f"{identity.born}1").find() is None
     processes.end([identity], 5)
     process.wait()
     assert identity.find() is None
@@ -41,9 +43,26 @@ def test_another_process_with_the_same_number_is_not_the_one_that_was_seen(outpu
 def test_a_session_of_a_number_that_was_given_away_is_not_touched(output: int) -> None:
     """After a restart of the machine, a number in an old state file may be anybody's."""
     process, identity = shell("sleep 300", output)
-    assert processes.family(Identity(identity.pid, identity.born - 60)) == []
+    assert processes.family(Identity(identity.pid, f"{identity.born}1")) == []
+    tick = identity.born.rpartition("/")[2]
+    assert processes.family(Identity(identity.pid, f"another boot/{tick}")) == []
     processes.end([identity], 5)
     process.wait()
+
+
+@pytest.mark.parametrize("moved_seconds", [3600, -3600])
+def test_a_clock_that_is_set_makes_nobody_another(
+    output: int, monkeypatch: pytest.MonkeyPatch, moved_seconds: int
+) -> None:
+    """Linux tells the time of its boot by the clock, so it moves with it."""
+    process, identity = shell("sleep 300", output)
+    boot = psutil.boot_time() + moved_seconds
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: boot)
+    assert abs(psutil.Process(process.pid).create_time() - time.time()) > 3000
+    assert identity.find() is not None
+    assert process.pid in {each.pid for each in processes.family(identity)}
+    processes.end([identity], 5)
+    assert process.wait() == -signal.SIGTERM
 
 
 def test_a_program_waits_for_its_turn(output: int) -> None:

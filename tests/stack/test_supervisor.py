@@ -14,6 +14,7 @@ import pytest
 import stack
 from schemas.settings import Settings
 from stack import child, disk, processes, state, supervisor
+from stack.processes import Identity
 from stack.program import Program
 from stack.state import ProgramState, StackState
 from stack.supervisor import Supervisor, telling_lines
@@ -177,12 +178,17 @@ def test_what_is_bound_to_a_program_starts_anew_with_it(tmp_path: Path) -> None:
 def test_children_of_a_program_that_died_do_not_live_beside_the_new_ones(tmp_path: Path) -> None:
     script = "sleep 300 & echo $! >> children; while ! rm die; do sleep 0.02; done; kill -9 $$"
 
+    def first_child() -> Identity:
+        while not (tmp_path / "children").exists():
+            time.sleep(0.02)
+        return processes.identify(int((tmp_path / "children").read_text().split()[0]))
+
     def let_it_die() -> None:
+        child = first_child()
         (tmp_path / "die").touch()
         await_state(tmp_path, lambda told: told.programs[0].restarts == 1)
         await_state(tmp_path, lambda told: told.programs[0].is_up)
-        first = int((tmp_path / "children").read_text().split()[0])
-        assert not processes.Identity(first, time.time()).find()
+        assert not child.find()
 
     stop_when_running(tmp_path, let_it_die)
     supervise(tmp_path, shell("parent", script, folder=tmp_path))
@@ -219,7 +225,7 @@ def test_a_minute_of_health_makes_the_next_death_the_first() -> None:
 
 def left_by(home: Path, *programs: ProgramState) -> StackState:
     """What a supervisor told that is dead now."""
-    told = StackState(state.RUNNING, 2**22 + 1, 1.0, programs=list(programs))
+    told = StackState(state.RUNNING, 2**22 + 1, "long ago", programs=list(programs))
     state.write(home, told)
     return told
 
@@ -362,10 +368,10 @@ def test_a_full_disk_is_told_even_if_the_supervisor_could_not_tell_it(
 def test_status_does_not_believe_what_a_dead_supervisor_told(tmp_path: Path) -> None:
     settings = Settings({}).with_values(HOME=str(tmp_path))
     assert stack.status(settings) == []
-    gone = ProgramState("kafka", state.READY, 28092, pid=2**22 + 1, born=1.0)
+    gone = ProgramState("kafka", state.READY, 28092, pid=2**22 + 1, born="long ago")
     me = processes.identify(os.getpid())
     orphan = ProgramState("redis", state.READY, 28379, me.pid, me.born)
-    state.write(tmp_path, StackState(state.RUNNING, 2**22 + 1, 1.0, programs=[gone, orphan]))
+    state.write(tmp_path, StackState(state.RUNNING, 2**22 + 1, "long ago", programs=[gone, orphan]))
     kafka, redis = stack.status(settings)
     assert (kafka.state, kafka.pid, kafka.memory_bytes) == (state.DOWN, None, 0)
     assert (redis.state, redis.pid) == ("orphan", me.pid)

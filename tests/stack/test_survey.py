@@ -10,21 +10,23 @@ from schemas.settings import Settings
 from stack import processes, state, survey
 from stack.state import ProgramState, StackState
 
-DEAD = (999_999_999, 1.0)
+DEAD = (999_999_999, "long ago")
 
 
-def told(home: Path, supervisor: tuple[int, float], *programs: ProgramState) -> Settings:
+def told(home: Path, supervisor: tuple[int, str], *programs: ProgramState) -> Settings:
     state.write(home, StackState(state.RUNNING, *supervisor, programs=list(programs)))
     return Settings({}).with_values(HOME=str(home))
 
 
-def own(moved_seconds: float = 0.0) -> tuple[int, float]:
-    """This process, as it was noted when the clock said something else."""
-    return os.getpid(), processes.identify(os.getpid()).born - moved_seconds
+def own() -> tuple[int, str]:
+    """This process."""
+    return os.getpid(), processes.identify(os.getpid()).born
 
 
-def program(name: str, pid: int, born: float) -> ProgramState:
-    return ProgramState(name, state.READY, pid=pid, born=born)
+def program(name: str, pid: int, born: str, moved_seconds: float = 0.0) -> ProgramState:
+    """A program as it was noted when the clock said something else."""
+    at = processes.born_at(os.getpid()) - moved_seconds
+    return ProgramState(name, state.READY, pid=pid, born=born, born_at=at)
 
 
 def test_the_state_of_a_stack(tmp_path: Path) -> None:
@@ -38,7 +40,7 @@ def test_the_state_of_a_stack(tmp_path: Path) -> None:
 def test_births_move_when_the_clock_is_set(tmp_path: Path) -> None:
     settings = told(
         *(tmp_path, own()),
-        program("redis", *own(60.0)),
+        program("redis", *own(), 60.0),
         program("kafka", *own()),
         program("gone", *DEAD),
         ProgramState("waiting"),
