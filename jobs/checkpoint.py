@@ -15,6 +15,9 @@ from pyflink.java_gateway import get_gateway
 
 from jobs.saved_state import METADATA, Torn
 
+DIGITS: Final = 64
+"""Of a digest that is whole."""
+
 SOURCE_STATE: Final = "SourceReaderState"
 SPLIT_VERSION: Final = 0
 """Of KafkaPartitionSplitSerializer."""
@@ -92,7 +95,10 @@ def _check_digest(file: Path, job: Path) -> None:
     if job not in file.parents:
         return
     kept = job.with_name(f"{job.name}.sums") / f"{file.relative_to(job)}.sha256"
-    if kept.exists() and hashlib.sha256(file.read_bytes()).hexdigest() != kept.read_text():
+    digest = kept.read_text() if kept.exists() else ""
+    if len(digest) != DIGITS:
+        return  # nobody knows, or what is known was cut off
+    if hashlib.sha256(file.read_bytes()).hexdigest() != digest:
         raise Torn(f"{file} is not what was written")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 METADATA = "_metadata"
 SUFFIX = ".sha256"
+DIGITS = 64
 SETTLED_SECONDS = 1.0
 """Metadata that are younger may still be being written."""
 
@@ -37,12 +38,19 @@ def _keep_job(job: Path) -> None:
     files = {str(file.relative_to(job)): file for file in _finished(job)}
     for name, file in files.items():
         sum_file = sums / f"{name}{SUFFIX}"
-        if not sum_file.exists():
+        if not _is_digested(sum_file):
             sum_file.parent.mkdir(parents=True, exist_ok=True)
-            sum_file.write_text(hashlib.sha256(file.read_bytes()).hexdigest())
+            partial = sum_file.with_name(f"{sum_file.name}.partial")
+            partial.write_text(hashlib.sha256(file.read_bytes()).hexdigest())
+            partial.replace(sum_file)
     for sum_file in list(sums.rglob("*")):
         if sum_file.is_file() and not (job / sum_file.relative_to(sums).with_suffix("")).exists():
             sum_file.unlink()
+
+
+def _is_digested(sum_file: Path) -> bool:
+    """Whether there is a whole digest: a full disk, or power that went, may leave part of one."""
+    return sum_file.exists() and sum_file.stat().st_size == DIGITS
 
 
 def _finished(job: Path) -> Iterator[Path]:

@@ -69,14 +69,18 @@ def test_a_whole_one_tells_its_offsets_and_a_torn_one_what_is_wrong(
     market: Settings, tmp_path: Path
 ) -> None:
     savepoint = take_savepoint(market, tmp_path / "savepoints")
-    cut, short, gone, flipped = copies(savepoint, tmp_path, "cut", "short", "gone", "flipped")
+    names = ("half known", "cut", "short", "gone", "flipped")
+    half_known, cut, short, gone, flipped = copies(savepoint, tmp_path, *names)
     (cut / METADATA).write_bytes((cut / METADATA).read_bytes()[:-1])
     (file,) = [each.name for each in savepoint.iterdir() if each.name != METADATA]
     (short / file).write_bytes((short / file).read_bytes()[:-1])
     (gone / file).unlink()
-    flip_a_bit(flipped / METADATA, kept=tmp_path.with_name(f"{tmp_path.name}.sums") / "flipped")
+    sums = tmp_path.with_name(f"{tmp_path.name}.sums")
+    flip_a_bit(flipped / METADATA, kept=sums / "flipped")
+    (sums / half_known.name).mkdir()
+    (sums / half_known.name / f"{METADATA}.sha256").write_text("")  # as a full disk left it
 
-    folders = [str(each) for each in (savepoint, cut, short, gone, flipped)]
+    folders = [str(each) for each in (savepoint, half_known, cut, short, gone, flipped)]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *folders],
         env={**python_environment(market), **client_environment(market)},
@@ -85,13 +89,14 @@ def test_a_whole_one_tells_its_offsets_and_a_torn_one_what_is_wrong(
         check=True,
         timeout=120,
     )
-    whole, *torn = json.loads(done.stdout)
+    whole, as_whole, *torn = json.loads(done.stdout)
 
     with closing(kafka.consumer(market, "test-checkpoint")) as client:
         marks = kafka.watermarks(client, ACCOUNTS_COMMANDS)
     assert {int(partition) for partition in whole} == marks.keys()
     assert all(0 <= whole[str(partition)] <= end for partition, (_, end) in marks.items())
     assert sum(whole.values()) > 0
+    assert as_whole == whole
     size_bytes = (savepoint / file).stat().st_size
     assert torn == [
         f"{cut}: java.io.EOFException",

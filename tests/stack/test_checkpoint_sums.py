@@ -57,6 +57,15 @@ def test_a_digest_is_taken_once_and_is_not_changed_with_the_file(job: Path) -> N
     assert kept(job) == before
 
 
+def test_a_digest_that_a_full_disk_cut_off_is_taken_again(job: Path) -> None:
+    checkpoint_sums.keep(job.parents[2])
+    before = kept(job)
+    (job.with_name("id.sums") / "shared" / "old.sha256").write_text("")
+    (job.with_name("id.sums") / "chk-7" / "private.sha256.partial").write_text("12")
+    checkpoint_sums.keep(job.parents[2])
+    assert kept(job) == before
+
+
 def test_digests_go_with_their_files(job: Path) -> None:
     checkpoint_sums.keep(job.parents[2])
     (job / "chk-7" / "private").unlink()
