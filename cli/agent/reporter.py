@@ -2,9 +2,10 @@
 
 from collections import Counter, deque
 from collections.abc import Iterable
+from http import HTTPStatus
 
 from cli.client import Client, Json
-from cli.errors import OutcomeUnknown, Unreachable
+from cli.errors import OutcomeUnknown, Refused, Unreachable
 
 BATCH = 1_000
 """Readings sent at once."""
@@ -37,6 +38,10 @@ class Reporter:
                 answer = self._client.post("/telemetry/batch", body)
             except (OutcomeUnknown, Unreachable):
                 return False
+            except Refused as refusal:
+                if refusal.problem.get("status") != HTTPStatus.TOO_MANY_REQUESTS:
+                    raise
+                return False  # it has too much to do, and takes them later
             self._count(answer)
             for _ in batch:
                 self._kept.popleft()

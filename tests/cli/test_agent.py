@@ -153,6 +153,17 @@ def test_what_cannot_be_sent_is_kept_and_sent_again(
     assert (there.batches, reporter.kept) == ([[1, 2, 3, 4]], 0)
 
 
+def test_a_market_that_has_too_much_to_do_gets_them_later(
+    reporter: Reporter, there: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.client.time.sleep", lambda seconds: None)
+    there.answer = (429,)
+    assert not reporter.send([1])  # type: ignore[list-item]
+    there.answer = None
+    assert reporter.send([2])  # type: ignore[list-item]
+    assert there.batches == [[1, 2]]
+
+
 def test_no_more_is_kept_than_may_be(reporter: Reporter, there: Market) -> None:
     there.answer = (503,)
     reporter.send(range(MOST_KEPT + 5))  # type: ignore[arg-type]
