@@ -22,7 +22,7 @@ from cli.demo.checks import Check, Evidence, judge, judge_signals
 from cli.demo.evidence import TRADES, gather, gather_signals
 from cli.demo.progress import Progress, Tape
 from cli.demo.telemetry import Telemetry
-from cli.errors import CheckFailed, CommandError
+from cli.errors import CheckFailed
 from cli.log import Log, Offsets, connect, located
 from cli.meter import Meter
 from cli.options import session
@@ -92,12 +92,11 @@ async def _run(
     tape = Tape(log.follow(TRADES), progress)
     tape.start()
     try:
-        async with AsyncClient(opened.url(), play.CONCURRENCY) as api:
-            run = play.Run(api, opened.key("admin", "admin"))
-            telemetry = await _play(console, opened, run, supply, bids, progress)
-            return await _check(opened, console, log, run, progress, telemetry, since)
-    except* CommandError as group:
-        raise _first(group) from group
+        with one_error():
+            async with AsyncClient(opened.url(), play.CONCURRENCY) as api:
+                run = play.Run(api, opened.key("admin", "admin"))
+                telemetry = await _play(console, opened, run, supply, bids, progress)
+                return await _check(opened, console, log, run, progress, telemetry, since)
     finally:
         tape.stop()
 
@@ -223,9 +222,16 @@ async def _draw(live: Live, progress: Progress, rate: view.Rate) -> None:
         await asyncio.sleep(SCREEN_SECONDS)
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error of a group, which TaskGroups wrap errors in."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+@contextmanager
+def one_error() -> Iterator[None]:
+    """Of the errors that a TaskGroup raises as a group, the first: a command ends for one reason.
+
+    (`except*` would not do: what is raised in it comes out as a group again.)
+    """
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from group
