@@ -72,16 +72,20 @@ class Session:
         """The keys in the state folder.
 
         Raises:
-            Unreachable: no market was ever started here.
+            Unreachable: no market was ever started here, or the file cannot be read.
         """
         try:
-            found = json.loads(self._file().read_text())
+            return _read(json.loads(self._file().read_text()))
         except FileNotFoundError:
             raise Unreachable(
                 f"no market is running here ({self._file()} is not there); {START_ONE},"
                 " or set GPUBROKER_API_URL and GPUBROKER_API_KEY"
             ) from None
-        return _read(found)
+        except (ValueError, TypeError, KeyError) as error:
+            raise Unreachable(
+                f"{self._file()} cannot be read ({error!r}); `gpubroker down` and `gpubroker up` "
+                "make new keys"
+            ) from None
 
     def _file(self) -> Path:
         return self.settings.path("HOME") / CREDENTIALS

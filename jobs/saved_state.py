@@ -47,6 +47,10 @@ class OtherCode(Refused):
     """The newest checkpoint was written by other code."""
 
 
+class Unreadable(Refused):
+    """The file that names the savepoints of the last stop is not what a stop wrote."""
+
+
 class NotAFolder(Refused):
     """The cluster keeps its checkpoints where this module cannot look for them."""
 
@@ -148,7 +152,7 @@ def write_resume(file: Path, savepoints: dict[str, str]) -> None:
     Those of the last stop stay as well, for whoever wants to go back; those of the one before it
     are removed, for each is as large as its job's state.
     """
-    last = _read(file) if file.exists() else {}
+    last = _last(file)
     remembered = {
         "code": code_version(),
         "stopped_at_s": int(time.time()),
@@ -176,9 +180,29 @@ def _savepoint(job: str, resume: Path) -> Iterator[_Found]:
         yield _Found(metadata.parent, written.stat().st_mtime, None)
 
 
+def _last(resume: Path) -> dict[str, Any]:
+    """What the file says; nothing if it cannot be read, for the new savepoints must be kept."""
+    try:
+        return _read(resume) if resume.exists() else {}
+    except Unreadable as error:
+        _LOG.warning("%s", error)
+        return {}
+
+
 def _read(resume: Path) -> dict[str, Any]:
-    remembered: dict[str, Any] = json.loads(resume.read_text())
-    return remembered
+    """What a stop wrote.
+
+    Raises:
+        Unreadable: it is not that, or not any more.
+    """
+    try:
+        remembered: dict[str, Any] = json.loads(resume.read_text())
+        return {**remembered, "savepoints": {**remembered["savepoints"]}}
+    except (ValueError, TypeError, KeyError) as error:
+        raise Unreadable(
+            f"{resume}, which names the savepoints of the last stop, cannot be read ({error!r}); "
+            "without it jobs start from their newest checkpoints: remove it to do that"
+        ) from None
 
 
 def _folder(uri: str) -> Path:

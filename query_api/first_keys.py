@@ -40,12 +40,12 @@ async def bootstrap(ports: Ports, settings: Settings) -> Path:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What the file holds; nothing if there is none."""
+    """What the file holds; nothing if there is none, or if it cannot be read."""
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
-    except FileNotFoundError:
+        found = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
         return {}
-    return found
+    return found if isinstance(found, dict) else {}
 
 
 def write(path: Path, credentials: dict[str, Any]) -> None:

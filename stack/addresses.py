@@ -48,7 +48,10 @@ def read_environment(home: Path) -> Settings:
     path = home / "environment"
     if not path.exists():
         raise StackError(f"{path} does not exist: the stack was never up here")
-    return Settings(dict(line.split("=", 1) for line in path.read_text().splitlines()))
+    lines = path.read_text().splitlines()
+    if wrong := next((line for line in lines if "=" not in line), None):
+        raise StackError(f"{path} cannot be read: {wrong[:40]!r} is not NAME=value")
+    return Settings(dict(line.split("=", 1) for line in lines))
 
 
 def _passwords(home: Path) -> tuple[str, str]:
@@ -56,8 +59,13 @@ def _passwords(home: Path) -> tuple[str, str]:
     if not path.exists():
         made = {"writer": secrets.token_urlsafe(24), "analyst": secrets.token_urlsafe(24)}
         _write_private(path, json.dumps(made))
-    passwords = json.loads(path.read_text())
-    return passwords["writer"], passwords["analyst"]
+    try:
+        passwords = json.loads(path.read_text())
+        return passwords["writer"], passwords["analyst"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise StackError(
+            f"{path} cannot be read ({error}); remove it, and the next start makes new passwords"
+        ) from None
 
 
 def _write_private(path: Path, text: str) -> None:

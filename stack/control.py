@@ -61,27 +61,36 @@ def up(
 ) -> Settings:
     """Starts the stack, or the part of it that is named, and waits until it is ready.
 
-    Answers the settings with all addresses filled in. A stack that runs already is left as it is;
+    Answers the settings with all addresses filled in. A stack that runs already is left as it is,
+    with the settings that it was started with;
     of one whose supervisor was killed, what lives is taken over and the rest started anew. `accept`
     is what the jobs may pass over when they resume (`python -m jobs submit --help`), until `down`.
-    Ctrl-C while it starts takes down what was started.
+    Ctrl-C while it starts takes down what was started, and nothing that another `up` did.
 
     Raises:
         StackError: a port is taken, the disk is full, a server cannot be fetched or does not start,
             or another part of the stack is running than the one asked for.
     """
     home = _make_home(settings)
+    is_ours = False
     try:
         with state.launch_lock(
             home, lambda: progress("another `up` or `down` is at work, waiting")
         ):
             addressed = with_addresses(settings)
             programs = plan.cut(plan.whole(addressed), only)
-            _start_unless_running(addressed, programs, progress, accept)
+            if told := _living(home):
+                _check_running(told, [program.name for program in programs])
+                progress("already running" + (", so nothing is accepted anew" if accept else ""))
+                addressed = _as_it_runs(addressed, progress)
+            else:
+                is_ours = True
+                _start(addressed, programs, progress, accept)
         _await_running(home, progress)
     except KeyboardInterrupt:
-        progress("interrupted, stopping")
-        down(settings, progress)
+        if is_ours:
+            progress("interrupted, stopping")
+            down(settings, progress)
         raise
     return addressed
 
@@ -172,21 +181,16 @@ def _living(home: Path) -> StackState | None:
     return told if told and told.supervisor.find() else None
 
 
-def _start_unless_running(
+def _start(
     settings: Settings, programs: Collection[Program], progress: Progress, accept: Collection[str]
 ) -> None:
-    """Launches a supervisor if none lives; it takes over what one that was killed left running."""
-    home, names = settings.path("HOME"), [program.name for program in programs]
-    if told := _living(home):
-        _check_running(told, names)
-        progress("already running" + (", so nothing is accepted anew" if accept else ""))
-        return
+    """Launches a supervisor; it takes over what one that was killed left running."""
     artifacts.fetch(settings, progress)
     java.prepare()
     kept = _end_unless_kept(settings, progress)
     ports.check(settings.text("HOST"), [each for each in programs if each.name not in kept])
     write_environment(settings)
-    _launch(settings, names, accept)
+    _launch(settings, [program.name for program in programs], accept)
 
 
 def _end_unless_kept(settings: Settings, progress: Progress) -> set[str]:
@@ -207,11 +211,22 @@ def _end_unless_kept(settings: Settings, progress: Progress) -> set[str]:
 
 def _runs_with(settings: Settings) -> bool:
     """Whether these are the settings with which the stack was started last."""
-    path = environment_path(settings)
-    if not path.exists():
-        return False
-    before = read_environment(settings.path("HOME"))
-    return before.as_environment() == settings.as_environment()
+    return environment_path(settings).exists() and not _others(settings)
+
+
+def _others(settings: Settings) -> list[str]:
+    """The variables that are not as they were when the stack was started last."""
+    before, now = (
+        each.as_environment() for each in (read_environment(settings.path("HOME")), settings)
+    )
+    return sorted(name for name in before | now if before.get(name) != now.get(name))
+
+
+def _as_it_runs(settings: Settings, progress: Progress) -> Settings:
+    """The settings that a running stack was started with, whatever they say now."""
+    if others := _others(settings):
+        progress(f"it runs with other values of {', '.join(others)}; to change them, take it down")
+    return read_environment(settings.path("HOME"))
 
 
 def _check_running(told: StackState, names: list[str]) -> None:
@@ -225,10 +240,13 @@ def _check_running(told: StackState, names: list[str]) -> None:
 
 def _end_left_over(home: Path, progress: Progress) -> bool:
     """Ends what a supervisor that was killed left running; answers whether there was anything."""
-    left = [each for each in state.left(state.read(home)) if processes.family(each)]
-    if left:
+    told = state.read(home)
+    left = [each for each in state.left(told) if processes.family(each)]
+    if told and left:
         progress(f"ending {len(left)} programs that were left running")
         processes.end(left, PATIENCE_SECONDS)
+        if plan.SUBMIT in {program.name for program in told.programs}:
+            progress(f"no savepoint, for their supervisor is dead: {state.CHECKPOINTED}")
     return bool(left)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stack.processes import Identity
+from stack.program import StackError
 
 # Of the whole stack; it is `running` when all is ready.
 STARTING, RUNNING, STOPPING, FAILED, DOWN = "starting", "running", "stopping", "failed", "down"
@@ -20,6 +21,12 @@ STARTING, RUNNING, STOPPING, FAILED, DOWN = "starting", "running", "stopping", "
 WAITING, PREPARING, READY, DONE = "waiting", "preparing", "ready", "done"
 RESTARTING = "restarting"
 """It died, and waits to be started again."""
+
+CHECKPOINTED = (
+    "the jobs go on from their newest checkpoints, which other code does not take; "
+    "to change it, start this one once more and stop it"
+)
+"""What a stop without savepoints means (market-rules.md B2)."""
 
 
 @dataclass(slots=True)
@@ -76,18 +83,34 @@ def logs(home: Path) -> Path:
 def write(home: Path, state: StackState) -> None:
     """Replaces what is told, so that a reader never sees half of it."""
     partial = path(home).with_suffix(".partial")
-    partial.write_text(json.dumps(asdict(state), indent=1))
+    with partial.open("w") as file:
+        file.write(json.dumps(asdict(state), indent=1))
+        file.flush()
+        os.fsync(file.fileno())  # else the power may go with the new name and without the content
     os.replace(partial, path(home))
 
 
 def read(home: Path) -> StackState | None:
-    """What was told last, by a supervisor that may be dead; None if there never was one."""
+    """What was told last, by a supervisor that may be dead; None if there never was one.
+
+    Raises:
+        StackError: the file says nothing that this code can read.
+    """
     try:
         told: dict[str, Any] = json.loads(path(home).read_text())
+        programs = [ProgramState(**program) for program in told.pop("programs")]
+        whole = StackState(**told, programs=programs)
+        births = [whole.born, *(program.born for program in programs)]
+        if not all(isinstance(born, str) for born in births):
+            raise TypeError("a birth is no text")
+        return whole
     except FileNotFoundError:
         return None
-    programs = [ProgramState(**program) for program in told.pop("programs")]
-    return StackState(**told, programs=programs)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise StackError(
+            f"{path(home)}, which tells what runs, cannot be read ({error}); end what still runs "
+            "of the market with the code that started it, or by hand, then remove the file"
+        ) from None
 
 
 def left(state: StackState | None) -> list[Identity]:

@@ -43,6 +43,8 @@ PASS_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 2.0
 LOG_LINES = 15
 SAVEPOINT_SECONDS = 120.0
+SUBMITTED = (state.DONE, state.PREPARING, state.STARTING, state.RESTARTING)
+"""The jobs run, or may, or did and are to run again."""
 PATIENCE_SECONDS = 10.0
 # What a log says when it says what went wrong, in the languages of our servers.
 TROUBLE = (
@@ -286,8 +288,10 @@ class Supervisor:
     def _take_savepoint(self) -> str:
         """Stops the jobs with a savepoint, if they were submitted; why there is none."""
         submitted = self._children.get(plan.SUBMIT)
-        if submitted is None or submitted.told.state != state.DONE:
+        if submitted is None or submitted.told.state not in SUBMITTED:
             return ""
+        if submitted.told.state != state.DONE:
+            return f"no savepoint, for the jobs were being started: {state.CHECKPOINTED}"
         command, environment = module(self._settings, "jobs", "stop")
         stop = child.new(Program("stop", command, environment=environment, once=True))
         try:
@@ -295,10 +299,10 @@ class Supervisor:
             assert isinstance(stop.process, subprocess.Popen)
             stop.process.wait(SAVEPOINT_SECONDS)
         except OSError as error:
-            return f"no savepoint, jobs resume from a checkpoint: {error}"
+            return f"no savepoint ({error}): {state.CHECKPOINTED}"
         except subprocess.TimeoutExpired:
             stop.end_rest()
-            return f"no savepoint within {SAVEPOINT_SECONDS:.0f} s; jobs resume from a checkpoint"
+            return f"no savepoint within {SAVEPOINT_SECONDS:.0f} s: {state.CHECKPOINTED}"
         return "" if child.exited_well(stop.process) else self._telling_lines(stop)[0]
 
     def _end_if_unneeded(self, each: Child) -> None:

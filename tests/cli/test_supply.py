@@ -183,6 +183,16 @@ def test_without_credentials_the_command_says_how_to_get_them(run: Run, home: An
     assert "gpubroker up" in ended.err
 
 
+@pytest.mark.parametrize("torn", ["", "[]", '{"admin": "k"}'])
+def test_credentials_that_cannot_be_read_are_named_with_what_to_do(
+    run: Run, home: Any, torn: str
+) -> None:
+    (home / "credentials.json").write_text(torn)
+    ended = run("key", "list")
+    assert ended.code == 3
+    assert "credentials.json cannot be read" in ended.err
+
+
 def test_a_key_of_ones_own_needs_no_credentials(run: Run, fake: Fake, home: Any) -> None:
     (home / "credentials.json").unlink()
     fake.answers["GET", "/api/v2/auth/me"] = {"account_id": "a-1"}

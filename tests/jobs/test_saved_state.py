@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from jobs import saved_state
-from jobs.saved_state import METADATA, NotAFolder, OtherCode, SavedState, Torn, code_version
+from jobs.saved_state import (
+    METADATA,
+    NotAFolder,
+    OtherCode,
+    SavedState,
+    Torn,
+    Unreadable,
+    code_version,
+)
 
 
 def read(folder: Path) -> dict[int, int]:
@@ -147,6 +155,17 @@ def test_the_code_of_those_who_only_look_on_is_not_a_machines() -> None:
     names = {name for name, _ in saved_state._files(resources.files("udfs"), ".py")}
     assert {"matching.py", "account.py"} <= names
     assert "auditor.py" not in names
+
+
+def test_a_file_of_savepoints_that_cannot_be_read_is_named_and_written_anew(
+    tmp_path: Path, resume: Path
+) -> None:
+    for torn in ("", "{", "[]", '{"code": "x"}'):
+        resume.write_text(torn)
+        with pytest.raises(Unreadable, match=r"resume\.json, which names the savepoints"):
+            newest("matching", tmp_path.as_uri(), resume)
+    saved_state.write_resume(resume, {"matching": "file:///savepoint"})
+    assert json.loads(resume.read_text())["savepoints"] == {"matching": "file:///savepoint"}
 
 
 @pytest.mark.parametrize(
