@@ -1,6 +1,7 @@
 """Submitting the Flink jobs, all by one driver, and stopping them so that they can go on."""
 
 import logging
+import re
 from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import replace
@@ -24,7 +25,7 @@ from jobs.codecs import registry_codec
 from jobs.environment import PlannedJob, Planner
 from jobs.keyed_machine import KeyedMachine, MachineJob
 from jobs.refused import Refused
-from jobs.saved_state import ACCEPT_CODE, ACCEPT_LOG, SavedState
+from jobs.saved_state import ACCEPT_CODE, ACCEPT_LOG, SavedState, Torn
 from jobs.sql_job import SqlJob
 from jobs.windowed_job import WindowedJob
 from schemas.settings import Settings
@@ -186,18 +187,38 @@ def _newest_state(
     job: Job, settings: Settings, base_uri: str, accept: Collection[str]
 ) -> SavedState | None:
     accept = {*accept, *job.accepts}
+    resume, torn = _resume_file(settings), list[str]()
+
+    def read(folder: Path) -> dict[int, int]:
+        try:
+            return checkpoint.read(folder)
+        except Torn as error:
+            torn.append(f"{folder} is torn: {error}")
+            raise
+
     state = saved_state.newest(
-        job.state_name,
-        base_uri,
-        _resume_file(settings),
-        checkpoint.read,
-        accept_code=ACCEPT_CODE in accept,
+        job.state_name, base_uri, resume, read, accept_code=ACCEPT_CODE in accept
     )
     if isinstance(job, MachineJob):
-        continuity.check_log(
-            job.name, job.log, marks(job, settings), state, accept_cut=ACCEPT_LOG in accept
-        )
+        try:
+            continuity.check_log(
+                job.name, job.log, marks(job, settings), state, accept_cut=ACCEPT_LOG in accept
+            )
+        except continuity.LogCutOff as error:
+            passed_over = torn + _of_other_lanes(job, saved_state.names(base_uri, resume))
+            raise continuity.LogCutOff("; ".join([str(error), *passed_over])) from None
     return state
+
+
+def _of_other_lanes(job: MachineJob, names: Collection[str]) -> list[str]:
+    """What was saved of a job with other lanes than it has now, in words."""
+    pattern = re.compile(rf"{job.name}-of-([0-9]+)-lanes")
+    lanes = [found[1] for name in sorted(names) if (found := pattern.fullmatch(name))]
+    return [
+        f"a state of {each} lanes is there, which GPUBROKER_LANES={each} takes"
+        for each in lanes
+        if int(each) != job.lanes
+    ]
 
 
 def _flink_settings(settings: Settings) -> dict[str, str]:

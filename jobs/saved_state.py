@@ -137,6 +137,16 @@ def newest(
     return state
 
 
+def names(base_uri: str, resume: Path) -> set[str]:
+    """The names under which anything is saved.
+
+    Raises:
+        NotAFolder: the cluster's checkpoint folder is not a `file:` URI.
+    """
+    checkpoints = _folder(base_uri).glob(f"*/*/*/chk-*/{METADATA}")
+    return {each.parents[3].name for each in checkpoints} | {*_last(resume).get("savepoints", {})}
+
+
 def _newest_whole(job: str, found: list[_Found], read: Read) -> SavedState | None:
     for each in sorted(found, key=lambda each: each.written_at, reverse=True):
         try:

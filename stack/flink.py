@@ -58,7 +58,7 @@ def jobmanager(settings: Settings) -> Program:
         folder=home(settings),
         ports=(port, settings.port("FLINK_RPC_PORT")),
         ready=answers(f"{url(settings)}/overview"),
-        prepare=lambda: prepare(settings),
+        prepare=lambda: _prepare_jobmanager(settings),
     )
 
 
@@ -66,12 +66,12 @@ def taskmanager(settings: Settings) -> Program:
     """The TaskManager, ready once the JobManager counts its slots."""
     return Program(
         name=TASKMANAGER,
-        command=_command("taskmanager.sh"),
+        command=_command("taskmanager.sh", f"-Dio.tmp.dirs={_of_taskmanager(settings)}"),
         needs=(JOBMANAGER,),
         environment=_environment(settings),
         folder=home(settings),
         ready=answers(f"{url(settings)}/overview", _has_slots),
-        prepare=lambda: _forget_taskmanagers(home(settings)),
+        prepare=lambda: _empty(_of_taskmanager(settings)),
     )
 
 
@@ -147,9 +147,9 @@ def configuration(settings: Settings, java_options: str) -> dict[str, str | int 
     }
 
 
-def _command(script: str) -> tuple[str, ...]:
+def _command(script: str, *properties: str) -> tuple[str, ...]:
     """Flink's script in the foreground; it computes the JVM's memory and becomes the JVM."""
-    return ("bash", str(_distribution() / "bin" / script), "start-foreground")
+    return ("bash", str(_distribution() / "bin" / script), "start-foreground", *properties)
 
 
 def client_environment(settings: Settings) -> dict[str, str]:
@@ -210,10 +210,24 @@ def _write(file: Path, text: str) -> None:
         file.write_text(text)
 
 
-def _forget_taskmanagers(folder: Path) -> None:
-    """What one that was killed left behind: a copy of its state, of no use to the next."""
-    for left in (folder / "scratch").glob("tm_*"):
-        shutil.rmtree(left, ignore_errors=True)
+def _of_taskmanager(settings: Settings) -> Path:
+    """Its part of the scratch folder: a TaskManager that starts may live beside a JobManager."""
+    return home(settings) / "scratch" / "taskmanager"
+
+
+def _prepare_jobmanager(settings: Settings) -> None:
+    _empty(home(settings) / "scratch", besides=_of_taskmanager(settings))
+    prepare(settings)
+
+
+def _empty(folder: Path, besides: Path | None = None) -> None:
+    """Remove what one that was killed left: libraries that it unpacked, a copy of its state."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.iterdir():
+        if left.is_dir() and left != besides:
+            shutil.rmtree(left, ignore_errors=True)
+        elif left.is_file():
+            left.unlink(missing_ok=True)
 
 
 def _link_jars(settings: Settings, lib: Path) -> None:

@@ -52,8 +52,11 @@ def describe_taken(name: str, port: int, holder: psutil.Process | None) -> str:
     """One taken port, for people."""
     if holder is None:
         return f"port {port} of {name} is taken by a process that cannot be seen from here"
-    with holder.oneshot():
-        command = " ".join(holder.cmdline()[:4]) or holder.name()
+    try:
+        with holder.oneshot():
+            command = " ".join(holder.cmdline()[:4]) or holder.name()
+    except psutil.Error:
+        return f"port {port} of {name} is taken by process {holder.pid}"
     return f"port {port} of {name} is taken by process {holder.pid} ({command[:100]})"
 
 

@@ -37,7 +37,8 @@ IS_UP: Final = frozenset({"running", "starting", "unsupervised", "remote"})
 GOOD_STATES: Final = frozenset({"ready", "done", "orphan"})
 ON_THE_WAY: Final = frozenset({"waiting", "preparing", "starting"})
 RUNNING_JOBS: Final = frozenset({"RUNNING", "CREATED", "INITIALIZING"})
-ENDED_WELL: Final = frozenset({"FINISHED", "CANCELED", "CANCELLING"})
+ENDED: Final = {"FINISHED": "has finished", "CANCELED": "was cancelled"}
+"""Our jobs never end by themselves, and who stops the market stops Flink too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,11 +267,22 @@ def jobs(seen: Observations) -> Iterator[Finding]:
     if not running and seen.market != "starting":
         what = "Flink runs no job" if not seen.jobs else "none of Flink's jobs runs"
         yield Finding("error", "jobs", what, "no order is matched", _SUBMIT)
+    replaced = {_short(name) for name in running}
     for job in seen.jobs:
         if job.state in RUNNING_JOBS:
             yield from _restarted(job, seen.now_ms)
-        elif job.name not in running and job.state not in ENDED_WELL:
-            yield _not_running(job)
+        elif _short(job.name) not in replaced and job.state != "CANCELLING":
+            yield _ended(job) if job.state in ENDED else _not_running(job)
+
+
+def _short(job: str) -> str:
+    """A job's name without what it reads and writes, which may change with its code."""
+    return job.partition(":")[0]
+
+
+def _ended(job: Job) -> Finding:
+    what = f"the job {job.name} {ENDED[job.state]}"
+    return Finding("error", job.name, what, _why_job(job), _SUBMIT)
 
 
 def _not_running(job: Job) -> Finding:

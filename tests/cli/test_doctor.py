@@ -217,7 +217,16 @@ def test_a_job_that_was_replaced_is_no_news() -> None:
     old = Job("gpubroker-matching", "FAILED", ago(9000), failure="x")
     assert judged(jobs=(old, RUNS)) == []
     assert only(jobs=()).what == "Flink runs no job"
-    assert judged(jobs=(Job("other", "CANCELED", ago(1)), RUNS)) == []
+    of_other_code = replace(old, name="gpubroker-matching: x → y", state="CANCELED")
+    assert judged(jobs=(of_other_code, RUNS)) == []
+
+
+@pytest.mark.parametrize(("state", "words"), [("CANCELED", "was cancelled"), ("FINISHED", "has f")])
+def test_a_job_that_ended_is_missed_while_others_run(state: str, words: str) -> None:
+    """Somebody cancelled it in Flink's page: nothing restarts it."""
+    finding = only(jobs=(Job("matching: books.commands → books", state, ago(1)), RUNS))
+    assert (finding.severity, finding.why) == ("error", "orders are accepted, but wait")
+    assert words in finding.what
 
 
 @pytest.mark.parametrize(

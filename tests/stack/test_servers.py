@@ -82,10 +82,19 @@ def test_a_taken_port_is_named_with_its_owner() -> None:
     assert "cannot be seen" in ports.describe_taken("kafka", 28092, None)
 
 
-def test_a_new_taskmanager_finds_nothing_of_one_that_was_killed(tmp_path: Path) -> None:
+def test_a_new_taskmanager_or_jobmanager_finds_nothing_of_one_that_was_killed(
+    tmp_path: Path,
+) -> None:
     settings = Settings({}).with_values(HOME=str(tmp_path))
     scratch = flink.home(settings) / "scratch"
-    (scratch / "tm_127.0.0.1:4711-0a1b" / "tmp").mkdir(parents=True)
-    (scratch / "jm_0a1b").mkdir()
+    for folder in (scratch, scratch / "taskmanager"):
+        (folder / "tm_127.0.0.1:4711-0a1b" / "tmp").mkdir(parents=True)
+        (folder / "flink-rpc-akka-0a1b.jar").touch()
+    assert f"-Dio.tmp.dirs={scratch / 'taskmanager'}" in flink.taskmanager(settings).command
     flink.taskmanager(settings).prepare()
-    assert [left.name for left in scratch.iterdir()] == ["jm_0a1b"]
+    assert list((scratch / "taskmanager").iterdir()) == []
+    assert len(list(scratch.iterdir())) == 3
+    (scratch / "taskmanager" / "in use").touch()
+    flink.jobmanager(settings).prepare()
+    assert [left.name for left in scratch.iterdir()] == ["taskmanager"]
+    assert [left.name for left in (scratch / "taskmanager").iterdir()] == ["in use"]
