@@ -170,13 +170,26 @@ async def check_order(call: Call, wrong: frozenset[str]) -> list[FieldError]:
 
 
 async def _require_affordable_amend(call: Call, body: AmendOrder) -> None:
-    """The same for an order as it would be; one that no view knows is the market's to refuse."""
-    order = await find_own_order(call, wanted_order_id(call))
-    if order is not None and order["side"]:
-        quantity = body.quantity or order["quantity"]
-        price_micros = body.price or order["price_micros"]
-        amended = {**order, "quantity": quantity, "price_micros": price_micros}
-        require_affordable(call.principal, amended)
+    """The same for an order as it would be.
+
+    Of the views only what never changes is believed, for they are a moment behind: two amends in
+    that moment could make of a small order a large one, each with one half.
+
+    Raises:
+        Problem: 403 `LIMIT_KEY`; 404, no view knows the order; 422, a half is missing.
+    """
+    order_id = wanted_order_id(call)
+    order = await find_own_order(call, order_id)
+    if order is None:
+        raise problems.not_found("order", order_id)
+    if order["side"] == "ask" or order["status"] == "rejected":
+        return
+    told = {"quantity": body.quantity, "price": body.price}
+    rule = "required of a key with max_order_cost: an amend of it says quantity and price"
+    if missing := [FieldError(f"/{name}", None, rule) for name in told if told[name] is None]:
+        raise problems.invalid(missing)
+    amended = {**order, "quantity": body.quantity, "price_micros": body.price}
+    require_affordable(call.principal, amended)
 
 
 def _expires_at_ms(time_in_force: str, given_ms: int | None, now_ms: int) -> int:

@@ -258,12 +258,17 @@ async def test_a_key_can_be_bound_to_bids_up_to_an_amount(world, buyer):
     for method, where, body in (
         ("POST", "/orders", {**BID, "price": "2.5001"}),
         ("POST", "/orders/preview", {**BID, "quantity": 5}),
-        ("PATCH", path, {"quantity": 5}),
-        ("PATCH", path, {"price": "2.6"}),
+        ("PATCH", path, {"quantity": 5, "price": "2.5"}),
+        ("PATCH", path, {"quantity": 4, "price": "2.6"}),
     ):
         refused = await agent(method, where, body)
         assert (refused.status, refused.body["code"]) == (403, "LIMIT_KEY"), body
         assert "costs at most 240.0000 USD" in refused.body["detail"]
+    for body, missing in (({"quantity": 1}, "/price"), ({"price": "1"}, "/quantity")):
+        refused = await agent("PATCH", path, body)  # what it does not say, a view may not know yet
+        assert refused.wrong[missing].startswith("required of a key with max_order_cost")
+    unknown = await agent("PATCH", f"/orders/{UNKNOWN}", {"quantity": 1, "price": "1"})
+    assert unknown.status == 404
     assert len(world.market.log) == before
     assert (await agent("PATCH", path, {"quantity": 5, "price": "2.0"})).status == 200
     assert (await buyer("PATCH", path, {"price": "2.6"})).status == 200

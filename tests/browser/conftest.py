@@ -4,6 +4,7 @@ Playwright runs an event loop in this thread until it is stopped, in which nobod
 one: so each module of tests has a browser of its own.
 """
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -32,6 +33,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if left_out := terminalreporter.config.stash.get(LEFT_OUT, 0):
         words = f"{left_out} BROWSER TESTS WERE NOT RUN: Chromium is not installed"
         terminalreporter.write_line(words, red=True, bold=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where CI runs, what was left out counts as red, as a skipped test does."""
+    if os.environ.get("CI") and session.config.stash.get(LEFT_OUT, 0):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="module")
