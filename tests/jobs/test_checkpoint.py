@@ -69,7 +69,7 @@ def test_a_whole_one_tells_its_offsets_and_a_torn_one_what_is_wrong(
     market: Settings, tmp_path: Path
 ) -> None:
     savepoint = take_savepoint(market, tmp_path / "savepoints")
-    names = ("half known", "cut", "short", "gone", "flipped")
+    names = ("half-known", "cut", "short", "gone", "flipped")
     half_known, cut, short, gone, flipped = copies(savepoint, tmp_path, *names)
     (cut / METADATA).write_bytes((cut / METADATA).read_bytes()[:-1])
     (file,) = [each.name for each in savepoint.iterdir() if each.name != METADATA]
@@ -77,7 +77,7 @@ def test_a_whole_one_tells_its_offsets_and_a_torn_one_what_is_wrong(
     (gone / file).unlink()
     sums = tmp_path.with_name(f"{tmp_path.name}.sums")
     flip_a_bit(flipped / METADATA, kept=sums / "flipped")
-    (sums / half_known.name).mkdir()
+    (sums / half_known.name).mkdir(parents=True)
     (sums / half_known.name / f"{METADATA}.sha256").write_text("")  # as a full disk left it
 
     folders = [str(each) for each in (savepoint, half_known, cut, short, gone, flipped)]
