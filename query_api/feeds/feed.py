@@ -115,6 +115,10 @@ class Feed(Generic[Body]):
         """Whether somebody may have been told as far as this, and not farther than there is."""
         return all(map(int.__le__, offsets, self.positions.offsets))
 
+    def reaches(self, name: str, offsets: Sequence[int]) -> bool:
+        """Whether everything of a channel after these offsets is kept; the channel is open."""
+        return self.archive.reaches(offsets)
+
     # How it tells
 
     def publish(self, name: str, body: bytes) -> None:

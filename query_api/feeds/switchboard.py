@@ -255,7 +255,7 @@ def _obstacle(feed: Feed[Any], name: str, wanted: list[int]) -> ResyncReason | N
     """Why somebody cannot go on from there."""
     if not feed.is_of_these_logs(wanted):
         return "log_changed"
-    if not feed.archive.reaches(wanted):
+    if not feed.reaches(name, wanted):
         return "too_old"
     return "too_old" if len(feed.archive.since(name, wanted)) > MOST_RESUMED else None
 

@@ -77,6 +77,8 @@ class TelemetryFeed(Plain):
         self._nodes: dict[str, Watched] = {}
         self._clusters: dict[str, str] = {}
         """The accounts of the clusters that are listened to."""
+        self._opened: dict[str, list[int]] = {}
+        """The offsets at which each of them was opened: nothing of it is kept from before."""
         self._facts: OrderedDict[str, Row] = OrderedDict()
         self._looking_up = asyncio.Lock()
         self._reached: dict[int, int] = {}
@@ -84,8 +86,9 @@ class TelemetryFeed(Plain):
 
     async def open(self, name: str) -> None:
         async with self._looking_up:
-            if name not in self._clusters:
+            if name not in self._opened:
                 await self._open(name)
+                self._opened[name] = list(self.positions.offsets)
 
     async def _open(self, name: str) -> None:
         cluster = await self._ports.registrations.cluster(name)
@@ -99,6 +102,7 @@ class TelemetryFeed(Plain):
             raise
 
     def close(self, name: str) -> None:
+        self._opened.pop(name, None)
         if self._clusters.pop(name, None):
             self._nodes = {
                 node_id: node for node_id, node in self._nodes.items() if node.cluster_id != name
@@ -107,6 +111,12 @@ class TelemetryFeed(Plain):
 
     def is_of_these_logs(self, offsets: Sequence[int]) -> bool:
         return True  # where readings end is known only while they are followed
+
+    def reaches(self, name: str, offsets: Sequence[int]) -> bool:
+        # Equal offsets may be from before it was opened, and the views ahead of them then.
+        opened = self._opened[name]
+        is_since = list(offsets) != opened and all(map(int.__ge__, offsets, opened))
+        return is_since and super().reaches(name, offsets)
 
     def reach(self, topic: str, partition: int, offset: int) -> Mark:
         if topic == INVENTORY_EVENTS:

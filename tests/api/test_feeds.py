@@ -741,24 +741,64 @@ async def test_the_snapshot_has_the_newest_readings(
     )
 
 
-async def test_a_node_that_goes_offline_is_told(feeds: Feeds, world: World, seller: Caller) -> None:
+async def set_health(world: World, seller: Caller, health: str, seq: int = 1) -> str:
+    """Let the node be of this health; its id."""
     node_id = next(iter(world.registry._nodes))
+    command = {
+        "kind": "set_node_health",
+        "account_id": seller.account_id,
+        "command_id": "",
+        "source": node_id,
+        "source_seq": seq,
+        "set_node_health": {"node_id": node_id, "health": health},
+    }
+    await world.market.append("accounts.commands", seller.account_id, command)
+    return node_id
+
+
+async def test_a_node_that_goes_offline_is_told(feeds: Feeds, world: World, seller: Caller) -> None:
     client = await feeds.enter(f"/ws/telemetry/{await cluster_of(world)}", seller)
-    await world.market.append(
-        "accounts.commands",
-        seller.account_id,
-        {
-            "kind": "set_node_health",
-            "account_id": seller.account_id,
-            "command_id": "",
-            "source": node_id,
-            "source_seq": 1,
-            "set_node_health": {"node_id": node_id, "health": "offline"},
-        },
-    )
+    node_id = await set_health(world, seller, "offline")
     await feeds.settle()
     update = client.of("node.update")[-1]
     assert (update["node_id"], update["status"], update["offline"]) == (node_id, "offline", 8)
+
+
+async def test_what_a_node_told_while_others_listened_is_told_to_who_comes_back(
+    feeds: Feeds, world: World, seller: Caller
+) -> None:
+    path = f"/ws/telemetry/{await cluster_of(world)}"
+    await feeds.enter(path, seller)
+    client = await feeds.enter(path, seller)
+    await set_health(world, seller, "degraded")
+    await feeds.settle()
+    await client.leave()
+    await set_health(world, seller, "offline", 2)
+    await feeds.settle()
+    back = await feeds.enter(path, seller, cursor=client.cursor)
+    assert [(each["method"], each["params"]["status"]) for each in back.told] == [
+        ("node.update", "offline")
+    ]
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+async def test_what_a_node_told_while_nobody_listened_means_resync(
+    feeds: Feeds, world: World, seller: Caller, is_read: bool
+) -> None:
+    path = f"/ws/telemetry/{await cluster_of(world)}"
+    client = await feeds.enter(path, seller)
+    await set_health(world, seller, "degraded")
+    await feeds.settle()
+    await client.leave()
+    await set_health(world, seller, "offline", 2)
+    if is_read:  # else the views have it before the feeds
+        await feeds.settle()
+    back = feeds.connect(path)
+    answer = await back.enter(seller.key, cursor=client.cursor)
+    assert answer["result"]["resumed"] is False
+    assert [each["method"] for each in back.told[:2]] == ["resync", "telemetry.snapshot"]
+    assert back.of("resync")[0]["reason"] == "too_old"
+    assert back.of("telemetry.snapshot")[0]["nodes"][0]["status"] == "offline"
 
 
 async def test_a_new_node_of_the_cluster_is_told(
