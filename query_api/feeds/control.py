@@ -34,22 +34,26 @@ class ControlFeed(Plain):
         self._jobs = jobs
         self._counts = counts
         self._last: told.ControlState | None = None
+        """What all who listen were told last."""
 
     def take(self, record: Record, mark: Mark) -> None:
         self.tell(CHANNEL, (mark,), "control.audit", told.told_audit(record.fact))
 
     async def snapshot(self, name: str) -> bytes:
-        self._last = await self._state()
-        return rpc.opened("control.state", self._last)
+        return rpc.opened("control.state", await self._tell_state())
 
     async def look(self) -> None:
         """Tell how the system is, if that has changed and somebody listens."""
-        if not self.comers:
-            return
+        if self.comers:
+            await self._tell_state()
+
+    async def _tell_state(self) -> told.ControlState:
+        """How the system is; if that has changed, all who listen are told."""
         state = await self._state()
         if self._last is None or {**state, "at": ""} != {**self._last, "at": ""}:
             self._last = state
             self.publish(CHANNEL, rpc.opened("control.state", state))
+        return state
 
     async def _state(self) -> told.ControlState:
         dependencies, jobs, books = await asyncio.gather(

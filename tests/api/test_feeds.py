@@ -837,6 +837,26 @@ async def test_control_tells_the_state_of_the_system(
     assert (state["status"], state["jobs"], state["books"]) == ("degraded", None, None)
 
 
+async def test_who_comes_between_two_looks_takes_no_change_from_the_others(
+    feeds: Feeds, admin: Caller
+) -> None:
+    control = feeds.service.switchboard.control
+    first = await feeds.enter("/ws/admin/control", admin)
+    feeds.jobs.is_away = True
+    second = await feeds.enter("/ws/admin/control", admin)
+    await control.look()
+    assert [each["jobs"] for each in second.of("control.state")] == [None]
+    assert first.of("control.state")[-1]["jobs"] is None
+    before = len(first.of("control.state"))
+    feeds.jobs.is_away = False
+    await feeds.enter("/ws/admin/control", admin)
+    feeds.jobs.is_away = True
+    await control.look()
+    for client in (first, second):
+        assert [bool(each["jobs"]) for each in client.of("control.state")[-2:]] == [True, False]
+    assert len(first.of("control.state")) == before + 2
+
+
 async def test_h1_a_book_is_halted_and_resumed(feeds: Feeds, admin: Caller, buyer: Caller) -> None:
     client = await feeds.enter("/ws/admin/control", admin)
     book = await feeds.enter(f"/ws/market/{BOOK}", buyer)
