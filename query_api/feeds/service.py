@@ -23,7 +23,7 @@ from query_api.feeds.log import FeedLog
 from query_api.feeds.metrics import FeedMetrics
 from query_api.feeds.positions import Kind
 from query_api.feeds.socket import EXTENSION
-from query_api.feeds.switchboard import Switchboard
+from query_api.feeds.switchboard import Switchboard, every
 from query_api.health import FRESH_SECONDS, probed, status_of
 from query_api.ports import Cached, Jobs, Ports, Unavailable
 from query_api.problems import Problem
@@ -89,7 +89,8 @@ class FeedService:
             Unavailable: the log cannot be reached.
         """
         await self.switchboard.start()
-        chores = (*self.switchboard.chores(), self._part_from_revoked_for_ever())
+        parts = every(REVOKED_EVERY_SECONDS, self.part_from_revoked)
+        chores = (*self.switchboard.chores(), parts)
         self._chores = [asyncio.create_task(chore) for chore in chores]
 
     async def stop(self) -> None:
@@ -143,11 +144,6 @@ class FeedService:
             query.get("cursor", [None])[0],
             SUBPROTOCOL if SUBPROTOCOL in offered else None,
         )
-
-    async def _part_from_revoked_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(REVOKED_EVERY_SECONDS)
-            await self.part_from_revoked()
 
     async def part_from_revoked(self) -> None:
         """Close the connections of keys that were revoked, or have expired."""

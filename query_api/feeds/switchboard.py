@@ -148,11 +148,11 @@ class Switchboard:
     def chores(self) -> list[Coroutine[Any, Any, None]]:
         """What is to be done for ever."""
         return [
-            _every(HEARTBEAT_SECONDS, self.beat),
-            _every(TICK_SECONDS, self._tick),
-            _every(REST_LOOK_SECONDS, self.rest_if_unwanted),
-            _every(REFRESH_SECONDS, self.telemetry.refresh),
-            _every(LOOK_SECONDS, self.control.look),
+            every(HEARTBEAT_SECONDS, self.beat),
+            every(TICK_SECONDS, self._tick),
+            every(REST_LOOK_SECONDS, self.rest_if_unwanted),
+            every(REFRESH_SECONDS, self.telemetry.refresh),
+            every(LOOK_SECONDS, self.control.look),
         ]
 
     async def beat(self) -> None:
@@ -281,7 +281,7 @@ def _resync(reason: ResyncReason) -> bytes:
     return rpc.notification("resync", {"reason": reason, "detail": DETAILS[reason]})
 
 
-async def _every(seconds: float, do: Callable[[], Awaitable[None]]) -> None:
+async def every(seconds: float, do: Callable[[], Awaitable[None]]) -> None:
     """Do something again and again; what fails is tried again."""
     while True:
         await asyncio.sleep(seconds)

@@ -291,6 +291,34 @@ async def test_an_expired_keys_connections_are_closed(feeds: Feeds, world: World
     assert client.closed == 4401
 
 
+async def test_revoked_keys_are_looked_for_again_whatever_fails(
+    feeds: Feeds, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = await world.caller("consumer")
+    client = await feeds.enter("/ws/pricing", caller)
+    me = (await caller("GET", "/auth/me")).body
+    await caller("DELETE", f"/auth/api-keys/{me['key_id']}")
+    failures, revoked = [RuntimeError("broken")], world.ports.keys.revoked
+
+    async def broken_once(seconds: float) -> Any:
+        if failures:
+            raise failures.pop()
+        return await revoked(seconds)
+
+    async def is_started() -> None:
+        """It follows already."""
+
+    monkeypatch.setattr(world.ports.keys, "revoked", broken_once)
+    monkeypatch.setattr("query_api.feeds.service.REVOKED_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(feeds.service.switchboard, "start", is_started)
+    await feeds.service.start()
+    async with asyncio.timeout(2):
+        while client.closed is None:
+            await asyncio.sleep(0.01)
+    await feeds.service.stop()
+    assert (failures, client.closed) == ([], 4401)
+
+
 # Requests
 
 
