@@ -129,8 +129,9 @@ class _Reader:
                 told.result(IDLE_SECONDS)
                 return
             except TimeoutError:
-                if told.done():
-                    raise
+                if told.done():  # just now, or the exception is the batch's own
+                    told.result()
+                    return
 
     def _batch(self, messages: Sequence[Message], wanted: frozenset[bytes] | None) -> Batch:
         """What is to be told of these messages; all of them, or those with a wanted key."""
@@ -272,7 +273,9 @@ class ReadingReader(_Reader):
 
     def _read(self) -> None:
         while self._is_open:
-            if self._changed.wait(IDLE_SECONDS) and self._wanted:
+            self._changed.wait(IDLE_SECONDS)
+            self._changed.clear()  # before the look: what is wanted after it is seen next time
+            if self._wanted:
                 self._follow()
 
     def _follow(self) -> None:
@@ -287,7 +290,6 @@ class ReadingReader(_Reader):
         while self._is_open and self._wanted:
             if messages := self._messages():
                 self._hand_over(self._batch(messages, self._wanted))
-        self._changed.clear()
         self._consumer.unassign()
 
 

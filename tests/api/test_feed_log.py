@@ -133,6 +133,12 @@ def aside(message: Any, reason: str) -> None:
     raise AssertionError(f"{message.topic()} was set aside: {reason}")
 
 
+def readings_of(consumer: Consumer, ends: Any) -> ReadingReader:
+    """What follows the readings that this consumer hands out."""
+    loop = asyncio.get_running_loop()
+    return ReadingReader(consumer, READ, loop, aside, ends)  # type: ignore[arg-type]
+
+
 @contextmanager
 def log_of(
     consumer: Consumer, spans: Any, recent: Any = dict, set_aside: Any = aside
@@ -140,7 +146,7 @@ def log_of(
     """The log whose facts this consumer hands out, its threads running."""
     loop = asyncio.get_running_loop()
     facts = FactReader(consumer, READ, loop, set_aside, spans, recent)  # type: ignore[arg-type]
-    readings = ReadingReader(Consumer(), READ, loop, aside, list)  # type: ignore[arg-type]
+    readings = readings_of(Consumer(), list)
     with running(facts, readings):
         yield KafkaFeedLog(facts, readings)
 
@@ -201,6 +207,36 @@ async def test_what_ends_the_following_is_told() -> None:
     consumer = Consumer(*updates(0))
     with log_of(consumer, {PLACE: Span(0, 1)}) as log:
         await log.follow(taken)
+        taken.fails = True
+        consumer.waiting.extend(updates(1))
+        with pytest.raises(RuntimeError, match="broken"):
+            await asyncio.wait_for(log.fail(), 5)
+
+
+class JustDone:
+    """What comes of a batch that is taken as the wait for it ends."""
+
+    def __init__(self, told: Any) -> None:
+        self._told = told
+        self.done = told.done
+
+    def result(self, seconds: float | None = None) -> Any:
+        found = self._told.result(5)
+        if seconds is not None:
+            raise TimeoutError
+        return found
+
+
+async def test_a_batch_that_is_taken_as_the_wait_for_it_ends_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = asyncio.run_coroutine_threadsafe
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", lambda *told: JustDone(run(*told)))
+    taken = Taken()
+    consumer = Consumer(*updates(0))
+    with log_of(consumer, {PLACE: Span(0, 1)}) as log:
+        await log.follow(taken)
+        assert taken.offsets == [0]
         taken.fails = True
         consumer.waiting.extend(updates(1))
         with pytest.raises(RuntimeError, match="broken"):
@@ -276,7 +312,7 @@ async def test_a_broker_that_is_away_is_noticed(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_readings_are_followed_for_the_nodes_that_are_wanted_and_while_they_are() -> None:
-    loop, taken = asyncio.get_running_loop(), Taken()
+    taken = Taken()
     encode = CODEC.encoder("telemetry.gpu")
     told = [
         Message("telemetry.gpu", offset, encode(reading(node, 0, 1)), node.encode())
@@ -284,7 +320,7 @@ async def test_readings_are_followed_for_the_nodes_that_are_wanted_and_while_the
     ]
     consumer = Consumer(*told)
     ends = [TopicPartition("telemetry.gpu", 0, 10)]
-    readings = ReadingReader(consumer, READ, loop, aside, lambda: ends)  # type: ignore[arg-type]
+    readings = readings_of(consumer, lambda: ends)
     with running(readings):
         readings.begin(taken)
         readings.want(["n1"])
@@ -293,4 +329,52 @@ async def test_readings_are_followed_for_the_nodes_that_are_wanted_and_while_the
         readings.want([])
         await eventually(lambda: consumer.assigned == [])
         readings.want(["n2"])
+        await eventually(lambda: consumer.assigned == ends)
+
+
+class WantedLate(threading.Event):
+    """Somebody wants more just before this is cleared, once."""
+
+    want: Any = None
+
+    def clear(self) -> None:
+        want, self.want = self.want, None
+        if want is not None:
+            want()
+        super().clear()
+
+
+async def test_readings_that_are_wanted_as_the_following_ends_are_followed() -> None:
+    ends = [TopicPartition("telemetry.gpu", 0, 10)]
+    consumer = Consumer()
+    readings = readings_of(consumer, lambda: ends)
+    readings._changed = changed = WantedLate()
+    taken = Taken()
+    with running(readings):
+        readings.begin(taken)
+        readings.want(["n1"])
+        await eventually(lambda: consumer.assigned == ends)
+        changed.want = lambda: readings.want(["n2"])
+        readings.want([])
+        await eventually(lambda: len(taken.batches) == 2 and consumer.assigned == ends)
+
+
+async def test_readings_are_followed_once_the_broker_says_where_they_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feed_log, "RETRY_SECONDS", 0.01)
+    ends = [TopicPartition("telemetry.gpu", 0, 10)]
+    answers = deque([None, None, ends])
+
+    def asked() -> list[TopicPartition]:
+        answer = answers.popleft()
+        if answer is None:
+            raise KafkaException
+        return answer
+
+    consumer = Consumer()
+    readings = readings_of(consumer, asked)
+    with running(readings):
+        readings.begin(Taken())
+        readings.want(["n1"])
         await eventually(lambda: consumer.assigned == ends)
