@@ -25,6 +25,8 @@ from query_api.serving import problem_of
 
 MAX_MESSAGE = 16 * 1024
 """Bytes of what a client sends."""
+MAX_REASON = 123
+"""Bytes of a close's reason: its frame has 125 (RFC 6455, 5.5), two of them the code."""
 
 
 class Close(IntEnum):
@@ -74,7 +76,7 @@ class Outlet(Protocol):
         ...
 
     def close(self, code: int, reason: str) -> None:
-        """Close, once what waits is read or has waited for long."""
+        """Close, once what waits is read or has waited for long; `MAX_REASON` bytes at most."""
         ...
 
 
@@ -171,7 +173,7 @@ class Connection:
         """Tell nothing more, and close."""
         self._unsubscribe()
         outlet, self._outlet = self._outlet, CLOSED
-        outlet.close(code, reason)
+        outlet.close(code, reason.encode()[:MAX_REASON].decode(errors="ignore"))
 
     def _part(self) -> None:
         self._tally.too_slow += 1
@@ -248,7 +250,7 @@ class Connection:
 
     def _refuse(self, problem: Problem, request_id: rpc.Id) -> None:
         self._outlet.write(rpc.error(request_id, problem))
-        raise Refused(CLOSES.get(problem.code, Close.BAD_MESSAGE), problem.detail[:100])
+        raise Refused(CLOSES.get(problem.code, Close.BAD_MESSAGE), problem.detail)
 
     async def _answer(self, sent: Text) -> None:
         request_id: rpc.Id = None

@@ -33,6 +33,7 @@ class MemoryOutlet:
         return self.unread
 
     def close(self, code: int, reason: str) -> None:
+        assert len(reason.encode()) <= 123, "more than a close frame holds"
         if self.closed is None:
             self.closed = (int(code), reason)
             self.on_close()

@@ -146,6 +146,12 @@ async def test_a_key_as_subprotocol_subscribes_without_a_message(
             "UNKNOWN_FIELD",
             4400,
         ),
+        (
+            '{"jsonrpc":"2.0","id":1,"method":"authenticate","%s":1}' % ("😀" * 64),
+            -32600,
+            "INVALID_REQUEST",
+            4400,
+        ),
     ],
 )
 async def test_what_is_no_authentication_is_refused_and_closed(
