@@ -213,7 +213,7 @@ class Connection:
             if key is None:
                 request_id, key, told_cursor = await self._introduction(receive)
                 cursor = told_cursor or cursor
-            await self._enter(key, cursor, request_id if request_id is not None else "")
+            await self._enter(key, cursor, request_id)
         except RpcError as error:
             self._refuse(error.problem, error.request_id)
         except Refused:
@@ -320,13 +320,13 @@ class Connection:
     async def _subscribe(
         self, request_id: rpc.Id, cursor: str | None, answer: dict[str, Any]
     ) -> None:
-        """Subscribe and tell what comes first; an empty id wants no answer."""
+        """Subscribe and tell what comes first; without an id there is no answer."""
         switchboard = self._tally.switchboard
         joined = await switchboard.join(self, self.kind, self._name, cursor)
         self._unsubscribe()
         self._subscription = joined.subscription
         first = b"".join(joined.frames)
-        if request_id != "":
+        if request_id is not None:
             answer["resumed"] = joined.is_resumed
             first = rpc.answer(request_id, answer) + first
         self.deliver(first)

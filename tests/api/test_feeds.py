@@ -336,6 +336,20 @@ async def test_requests_are_answered_with_their_id(feeds: Feeds, buyer: Caller) 
     assert client.messages[-1]["id"] == "seven"
 
 
+@pytest.mark.parametrize("method", ["authenticate", "subscribe", "resume"])
+async def test_an_empty_id_is_an_id(feeds: Feeds, buyer: Caller, method: str) -> None:
+    client = feeds.connect("/ws/pricing")
+    params = {"key": buyer.key}
+    if method != "authenticate":
+        await client.enter(buyer.key)
+        params = {"cursor": client.cursor} if method == "resume" else {}
+    client.asked[""] = method
+    client.send(json.dumps({"jsonrpc": "2.0", "id": "", "method": method, "params": params}))
+    await client.settle()
+    (answer,) = [each for each in client.messages if each.get("id") == ""]
+    assert answer["result"]["resumed"] is (method == "resume")
+
+
 async def test_a_wrong_request_is_refused_and_the_connection_goes_on(
     feeds: Feeds, buyer: Caller
 ) -> None:
