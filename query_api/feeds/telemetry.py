@@ -77,8 +77,8 @@ class TelemetryFeed(Plain):
         self._nodes: dict[str, Watched] = {}
         self._clusters: dict[str, str] = {}
         """The accounts of the clusters that are listened to."""
-        self._opened: dict[str, list[int]] = {}
-        """The offsets at which each of them was opened: nothing of it is kept from before."""
+        self._since: dict[str, list[int]] = {}
+        """The offsets after which all of each is kept: those of its opening, or its newest node."""
         self._facts: OrderedDict[str, Row] = OrderedDict()
         self._looking_up = asyncio.Lock()
         self._reached: dict[int, int] = {}
@@ -86,9 +86,9 @@ class TelemetryFeed(Plain):
 
     async def open(self, name: str) -> None:
         async with self._looking_up:
-            if name not in self._opened:
+            if name not in self._since:
                 await self._open(name)
-                self._opened[name] = list(self.positions.offsets)
+                self._since[name] = list(self.positions.offsets)
 
     async def _open(self, name: str) -> None:
         cluster = await self._ports.registrations.cluster(name)
@@ -102,7 +102,7 @@ class TelemetryFeed(Plain):
             raise
 
     def close(self, name: str) -> None:
-        self._opened.pop(name, None)
+        self._since.pop(name, None)
         if self._clusters.pop(name, None):
             self._nodes = {
                 node_id: node for node_id, node in self._nodes.items() if node.cluster_id != name
@@ -113,10 +113,10 @@ class TelemetryFeed(Plain):
         return True  # where readings end is known only while they are followed
 
     def reaches(self, name: str, offsets: Sequence[int]) -> bool:
-        # Equal offsets may be from before it was opened, and the views ahead of them then.
-        opened = self._opened[name]
-        is_since = list(offsets) != opened and all(map(int.__ge__, offsets, opened))
-        return is_since and super().reaches(name, offsets)
+        # Equal offsets may be from just before, and what the views told meanwhile has none.
+        since = self._since[name]
+        is_after = list(offsets) != since and all(map(int.__ge__, offsets, since))
+        return is_after and super().reaches(name, offsets)
 
     def reach(self, topic: str, partition: int, offset: int) -> Mark:
         if topic == INVENTORY_EVENTS:
@@ -154,6 +154,8 @@ class TelemetryFeed(Plain):
             for name in list(self._clusters):
                 for node in await self._look_up(name):
                     self._tell_node(node, times.told(self._clock.now_ms()), ())
+                    if name in self._since:
+                        self._since[name] = list(self.positions.offsets)
 
     async def snapshot(self, name: str) -> bytes:
         own = [node for node in self._nodes.values() if node.cluster_id == name]

@@ -849,18 +849,43 @@ async def test_what_a_node_told_while_nobody_listened_means_resync(
     assert back.of("telemetry.snapshot")[0]["nodes"][0]["status"] == "offline"
 
 
+async def add_node(seller: Caller, cluster_id: str) -> str:
+    """Let the cluster have another node; its id."""
+    spec = {"model": "H100", "vram_gb": 80, "cuda_version": "12.4", "pcie_slot": "0"}
+    body = {"hostname": "n2", "ip_address": "10.0.0.2", "gpu_specs": [spec]}
+    added = await seller("POST", f"/clusters/{cluster_id}/nodes", body)
+    return str(added.body["node_id"])
+
+
 async def test_a_new_node_of_the_cluster_is_told(
     feeds: Feeds, world: World, seller: Caller
 ) -> None:
     cluster_id = await cluster_of(world)
     client = await feeds.enter(f"/ws/telemetry/{cluster_id}", seller)
-    spec = {"model": "H100", "vram_gb": 80, "cuda_version": "12.4", "pcie_slot": "0"}
-    body = {"hostname": "n2", "ip_address": "10.0.0.2", "gpu_specs": [spec]}
-    node_id = (await seller("POST", f"/clusters/{cluster_id}/nodes", body)).body["node_id"]
+    node_id = await add_node(seller, cluster_id)
     await feeds.settle()
     assert client.of("node.update") == []
     await feeds.service.switchboard.telemetry.refresh()
     assert [each["node_id"] for each in client.of("node.update")] == [node_id]
+
+
+async def test_who_missed_that_a_node_is_new_is_told_a_snapshot(
+    feeds: Feeds, world: World, seller: Caller
+) -> None:
+    cluster_id = await cluster_of(world)
+    path = f"/ws/telemetry/{cluster_id}"
+    await feeds.enter(path, seller)
+    client = await feeds.enter(path, seller)
+    await set_health(world, seller, "degraded")
+    node_id = await add_node(seller, cluster_id)
+    await feeds.settle()
+    await feeds.service.switchboard.beat()
+    await client.leave()
+    await feeds.service.switchboard.telemetry.refresh()
+    back = await feeds.enter(path, seller, cursor=client.cursor)
+    assert [each["method"] for each in back.told] == ["resync", "telemetry.snapshot"]
+    nodes = back.of("telemetry.snapshot")[0]["nodes"]
+    assert node_id in {each["node_id"] for each in nodes}
 
 
 # Control
