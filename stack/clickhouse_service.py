@@ -11,8 +11,10 @@ import binascii
 import gzip
 import hmac
 import json
+import math
 import os
 import re
+import time
 import uuid
 import zlib
 from collections.abc import AsyncIterator, Mapping
@@ -31,7 +33,7 @@ from starlette.routing import Route
 from schemas.settings import Settings, from_environment
 from stack.analyst_gate import ACCESS_DENIED, Gate, denied
 from stack.analyst_rules import Refused
-from stack.clickhouse_engine import Answer, Engine, EngineError, Query
+from stack.clickhouse_engine import Answer, Engine, EngineError, Lane, Query
 from stack.clickhouse_text import (
     is_read,
     is_single,
@@ -72,12 +74,14 @@ TRANSPORT = frozenset(
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 COMPRESS_FROM_BYTES = 1024
 
-# Statements of analysts that may wait for one session, the running one included.
 ANALYSTS_WAITING = 8
+"""Statements of analysts that may wait for one session, the running one included."""
+READS_WAITING = 32
+"""Statements of the writer that may wait for the session that reads, the running one included."""
 STATEMENT_BYTES = 1 << 20
 
 SYNTAX_ERROR, UNKNOWN_SETTING, TOO_MANY_QUERIES, AUTHENTICATION_FAILED = 62, 115, 202, 516
-CANNOT_DECOMPRESS = 271
+TIMEOUT_EXCEEDED, CANNOT_DECOMPRESS = 159, 271
 # ClickHouse's HTTP status by error code; every other error is a 500.
 STATUSES = {
     **dict.fromkeys((192, 193, ACCESS_DENIED, AUTHENTICATION_FAILED), 403),
@@ -87,7 +91,7 @@ STATUSES = {
     # What is not known: table, function, identifier, type, storage, database, setting, format.
     **dict.fromkeys((46, 47, 50, 56, 60, 63, 73, 78, 81, 115), 404),
     48: 501,
-    159: 408,
+    TIMEOUT_EXCEEDED: 408,
     TOO_MANY_QUERIES: 429,
     209: 503,
     CANNOT_DECOMPRESS: 400,
@@ -139,23 +143,32 @@ class Service:
         if not account.may_write:
             if insert:
                 raise denied(Refused("INSERT", "statements"))
-            return await self._read(query)
+            return await self._read_for_analyst(query)
         if insert:
             return await self._engine.write.do(lambda lane: lane.insert(insert, query))
         if _is_of_session(statement):
             return Answer(b"")
         if is_read(statement):
-            return await self._engine.read.do(lambda lane: lane.query(query))
+            return await self._read(query)
         try:
             return await self._engine.write.do(lambda lane: lane.query(query))
         finally:
             self._gate.forget()
 
     async def _read(self, query: Query) -> Answer:
+        """A statement of the writer that reads, unless its wait alone took longer than it may."""
+        last_at = time.monotonic() + _most_seconds(query)
+
+        def work(lane: Lane) -> Answer:
+            if time.monotonic() > last_at:
+                raise EngineError(TIMEOUT_EXCEEDED, _text(TIMEOUT_EXCEEDED, "Waited too long"))
+            return lane.query(query)
+
+        return await _with_room(self._engine.read, READS_WAITING).do(work)
+
+    async def _read_for_analyst(self, query: Query) -> Answer:
         """An analyst's statement, as the gate lets it pass."""
-        lane = self._engine.analyst
-        if lane.waiting >= ANALYSTS_WAITING:
-            raise EngineError(TOO_MANY_QUERIES, _text(TOO_MANY_QUERIES, "Too many queries wait"))
+        lane = _with_room(self._engine.analyst, ANALYSTS_WAITING)
         return await lane.do(lambda lane: lane.query(self._gate.passed(lane, query)))
 
     def _account(self, request: Request) -> Account:
@@ -174,6 +187,21 @@ class Service:
                 ),
             )
         return account
+
+
+def _with_room(lane: Lane, most: int) -> Lane:
+    """The lane, if fewer statements than that wait for it."""
+    if lane.waiting >= most:
+        raise EngineError(TOO_MANY_QUERIES, _text(TOO_MANY_QUERIES, "Too many queries wait"))
+    return lane
+
+
+def _most_seconds(query: Query) -> float:
+    """How long a statement may take as it says itself, where 0 is any time."""
+    try:
+        return float(query.settings.get("max_execution_time", 0)) or math.inf
+    except ValueError:  # the engine will say so
+        return math.inf
 
 
 def _credentials(request: Request) -> tuple[str, str]:
@@ -329,6 +357,7 @@ _NAMES = {
     SYNTAX_ERROR: "SYNTAX_ERROR",
     UNKNOWN_SETTING: "UNKNOWN_SETTING",
     TOO_MANY_QUERIES: "TOO_MANY_SIMULTANEOUS_QUERIES",
+    TIMEOUT_EXCEEDED: "TIMEOUT_EXCEEDED",
     CANNOT_DECOMPRESS: "CANNOT_DECOMPRESS",
     AUTHENTICATION_FAILED: "AUTHENTICATION_FAILED",
 }
