@@ -110,7 +110,12 @@ class ClickHouse:
     async def newest_readings(self, node_id: str) -> list[Row]:
         found: list[Row] = []
         for topic, index in _INDEX.items():
-            sql = f"{_readings(topic)} ORDER BY timestamp DESC LIMIT 1 BY {index}"
+            # Only these are sorted and read whole: a node's history is of millions of readings.
+            sql = (
+                f"{_readings(topic)} AND ({index}, timestamp) IN (SELECT {index}, max(timestamp) "
+                f"FROM {_READINGS[topic]} WHERE node_id = {{node_id:String}} GROUP BY {index}) "
+                f"LIMIT 1 BY {index}"
+            )
             found += await self.rows(sql, {"node_id": node_id})
         return [_reading(row) for row in found]
 

@@ -126,6 +126,19 @@ async def test_the_newest_of_each_gpu_and_of_the_node(session: Any, history: Cli
     ]  # fmt: skip
 
 
+async def test_the_newest_are_found_without_sorting_the_nodes_history(
+    session: Any, history: ClickHouse
+) -> None:
+    insert(session, TELEMETRY_GPU, *(gpu(T0 + at, at % 3) for at in range(300)))
+    insert(session, TELEMETRY_NODE, *(itself(T0 + at) for at in range(300)))
+    session.query("SET max_rows_to_sort = 20")
+    try:
+        found = await history.newest_readings("n")
+    finally:
+        session.query("SET max_rows_to_sort = 0")
+    assert sorted(each["timestamp"] - T0 for each in found) == [297, 298, 299, 299]
+
+
 async def test_of_each_window_the_result_with_most_samples(
     session: Any, history: ClickHouse
 ) -> None:
