@@ -31,6 +31,12 @@ _AWAY = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
+    # No connection, disk or memory is left.
+    asyncpg.InsufficientResourcesError,
+    # A deadlock, or a conflict with another transaction: nothing of ours was done.
+    asyncpg.TransactionRollbackError,
+    # It is a standby, or was told to write nothing.
+    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InterfaceError,
     # A connection whose server died while it was handed out again is in a state of its own.
     asyncpg.InternalClientError,
