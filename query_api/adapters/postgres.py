@@ -78,6 +78,7 @@ class Postgres:
 
     async def enrol(self, key: Row) -> None:
         async with self._transaction() as connection:
+            await connection.execute(_LOCK_NODE_ACCOUNT, key["node_id"])
             enrolled = await connection.fetchval(
                 "UPDATE providers_node SET enrolled_at = $2 WHERE id = $1 "
                 "AND enrolled_at IS NULL AND removed_at IS NULL RETURNING true",
