@@ -90,10 +90,17 @@ def _address(value: Any) -> str:
 def _details(value: dict[str, Any]) -> dict[str, Any]:
     """As it can be kept and told back: numbers as doubles, and no NUL, which jsonb has not."""
     text = json.dumps(value, default=float, allow_nan=False)
-    if len(text) > MAX_DETAILS or _NUL.search(text):
+    if len(text) > MAX_DETAILS or _kept_length(text) > MAX_DETAILS or _NUL.search(text):
         raise ValueError
     read: dict[str, Any] = json.loads(text)
     return read
+
+
+def _kept_length(text: str) -> int:
+    """Characters of JSON as PostgreSQL writes it: its numbers without exponents."""
+    fractions: list[str] = []
+    json.loads(text, parse_float=fractions.append)
+    return len(text) + sum(len(f"{Decimal(word):f}") - len(word) for word in fractions)
 
 
 def _reading_time(value: Any) -> int:
@@ -146,8 +153,8 @@ Hours = Annotated[int, Field(ge=1, le=MAX_HOURS)]
 Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
 
 DETAILS = (
-    f"an object of at most {MAX_DETAILS} characters as JSON, without the character U+0000 and "
-    "numbers beyond a double"
+    f"an object of at most {MAX_DETAILS} characters as JSON with its numbers written out, without "
+    "the character U+0000 and numbers beyond a double"
 )
 NAME = "1 to 128 characters, no control characters"
 PRICE = (

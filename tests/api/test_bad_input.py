@@ -237,6 +237,19 @@ async def test_details_are_bounded(seller):
     assert set((await seller("POST", path, body)).wrong) == {"/specs"}
 
 
+@pytest.mark.parametrize("number", ["1e308", "-1E+308", "1e-300"])
+async def test_numbers_of_details_count_as_they_are_kept(seller, number):
+    """PostgreSQL's jsonb writes all digits of a number out."""
+    path = "/providers/00000000-0000-4000-8000-000000000000/clusters"
+    bodies = [
+        f'{{"name": "a", "region": "us-west-2", "specs": {{"a": {value}, "b": "{"1e308," * 99}"}}}}'
+        for value in (f"[{', '.join([number] * 60)}]", f"[{', '.join([number] * 40)}]")
+    ]
+    long, fitting = [await seller("POST", path, body.encode()) for body in bodies]
+    assert set(long.wrong) == {"/specs"}
+    assert fitting.status == 404
+
+
 @pytest.mark.parametrize(
     "inner", ['"a\\u0000b"', '{"\\u0000": 1}', "1e400", "[-1e400]", '"\\\\\\u0000"']
 )

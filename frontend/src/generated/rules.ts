@@ -1,5 +1,5 @@
 // Generated from the API's OpenAPI document by `make frontend-types`; not edited by hand.
-// sha256 of the document: abd8bad6a81e6d22b74e5cad56f5768bea0397ff52d8220ce648f162438e8f47
+// sha256 of the document: d84599f627a9fe0acb380c5b63bf1790bd136a0c96dc04e3664ececfa822cb23
 
 export const RULES = {
   "PlaceOrderBody": {
@@ -111,7 +111,7 @@ export const RULES = {
       "pattern": "^[^\\x00-\\x1f\\x7f]*$"
     },
     "kyc_data": {
-      "rule": "an object of at most 16384 characters as JSON, without the character U+0000 and numbers beyond a double; kept for the check of identity",
+      "rule": "an object of at most 16384 characters as JSON with its numbers written out, without the character U+0000 and numbers beyond a double; kept for the check of identity",
       "type": "object"
     }
   },
@@ -131,7 +131,7 @@ export const RULES = {
       "pattern": "^[A-Za-z0-9._:\\-]+$"
     },
     "specs": {
-      "rule": "an object of at most 16384 characters as JSON, without the character U+0000 and numbers beyond a double; told back as it is",
+      "rule": "an object of at most 16384 characters as JSON with its numbers written out, without the character U+0000 and numbers beyond a double; told back as it is",
       "type": "object"
     }
   },
