@@ -37,6 +37,8 @@ NODE_ITSELF: Final = -1
 LONGEST_VALUE: Final = 40
 """Characters of an offending value that are told."""
 _NO_GPU: Final = -2
+_TIMES: Final = 1 << 63
+"""Times are integers of 64 bits, in milliseconds before and since 1970."""
 _NUMBERS: Final = (float, int)
 _STATUSES: Final = frozenset(get_args(ReadingStatus))
 
@@ -225,7 +227,7 @@ def _field_names(metric: Mapping[str, Any], kind: _Kind) -> str:
 
 
 def _timestamp(value: Any, read_time: ReadTime) -> int:
-    if type(value) is int:
+    if type(value) is int and -_TIMES <= value < _TIMES:
         return value
     try:
         if type(value) is str:

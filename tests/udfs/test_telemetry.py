@@ -105,6 +105,9 @@ def test_a_time_may_be_written_out() -> None:
         ({**GPU, "timestamp": float(NOW_MS)}, "timestamp must be"),
         ({**GPU, "timestamp": True}, "was True"),
         ({**GPU, "timestamp": None}, "was None"),
+        ({**GPU, "timestamp": 2**63}, "timestamp must be ms since 1970"),
+        ({**ITSELF, "timestamp": -(2**63) - 1}, "timestamp must be ms since 1970"),
+        ({**GPU, "timestamp": -int("9" * 4_300)}, "was -9999"),
         ({**GPU, "temperature": "hot"}, "temperature must be a number, was 'hot'"),
         ({**GPU, "power_draw": None}, "power_draw must be a number"),
         ({**GPU, "gpu_utilization": True}, "gpu_utilization must be a number"),
@@ -155,9 +158,9 @@ def test_unknown_gpu(index: int) -> None:
 def test_stale_and_future(metric: dict[str, Any]) -> None:
     for timestamp in (NOW_MS - DAY_MS, NOW_MS + 5_000):
         assert taken({**metric, "timestamp": timestamp}).timestamp == timestamp
-    for timestamp in (NOW_MS - DAY_MS - 1, NOW_MS // 1000, 0, -1, -(10**30)):
+    for timestamp in (NOW_MS - DAY_MS - 1, NOW_MS // 1000, 0, -1, -(2**63)):
         assert code({**metric, "timestamp": timestamp})[0] == "STALE"
-    for timestamp in (NOW_MS + 5_001, 10**30):
+    for timestamp in (NOW_MS + 5_001, 2**63 - 1):
         assert code({**metric, "timestamp": timestamp})[0] == "FUTURE"
 
 
