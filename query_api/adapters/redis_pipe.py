@@ -52,7 +52,7 @@ class Pipe:
         if link is None or link.is_lost:
             if self._connecting is None or self._connecting.done():
                 self._connecting = asyncio.create_task(self._connect())
-            link = self._link = await asyncio.shield(self._connecting)
+            link = await asyncio.shield(self._connecting)
         return await link.ask(command)
 
     async def aclose(self) -> None:
@@ -72,6 +72,8 @@ class Pipe:
         except BaseException:
             await link.aclose()
             raise
+        # Set in here: a caller who comes before those who wait are told must not connect again.
+        self._link = link
         return link
 
     async def _open(self, wanted: Mapping[str, Any], link: "_Link") -> None:
