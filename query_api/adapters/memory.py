@@ -673,15 +673,14 @@ def _snapshot(book: Any, now_ms: int) -> Row:
 
 
 def _summary(book: Any) -> Row:
-    best: Row = {side: next(iter(matching.depth(book, side, 1)), None) for side in ("bid", "ask")}
-    every: Row = {side: matching.depth(book, side, 1_000_000) for side in ("bid", "ask")}
+    bid, ask = (next(iter(matching.depth(book, side, 1)), None) for side in ("bid", "ask"))
     return {
         "book_id": book.book_id,
         "book_seq": book.seq,
         "halted": book.halted,
-        "resting": sum(level.orders for levels in every.values() for level in levels),
-        "best_bid_micros": best["bid"] and best["bid"].price_micros,
-        "best_ask_micros": best["ask"] and best["ask"].price_micros,
-        "bid_quantity": sum(level.quantity for level in every["bid"]),
-        "ask_quantity": sum(level.quantity for level in every["ask"]),
+        "resting": len(book.orders),
+        "best_bid_micros": bid and bid.price_micros,
+        "best_ask_micros": ask and ask.price_micros,
+        "bid_quantity": bid.quantity if bid else 0,
+        "ask_quantity": ask.quantity if ask else 0,
     }

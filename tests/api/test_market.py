@@ -76,6 +76,16 @@ async def test_clusters_on_the_market(world, buyer, seller):
         assert set((await buyer("GET", "/market/clusters", **{name: "x"})).wrong) == {f"/{name}"}
 
 
+async def test_a_book_tells_the_quantity_at_its_best_prices(buyer, seller):
+    for price, quantity in (("3.0000", 1), ("2.0000", 4)):
+        await seller("POST", "/orders", {**ASK, "price": price, "quantity": quantity})
+    for price, quantity in (("1.0000", 2), ("0.5000", 1)):
+        await buyer("POST", "/orders", {**BID, "price": price, "quantity": quantity})
+    (book,) = (await buyer("GET", "/market/books")).body["items"]
+    assert (book["best_ask"], book["ask_quantity"]) == ("2.0000", 4)
+    assert (book["best_bid"], book["bid_quantity"], book["resting"]) == ("1.0000", 2, 4)
+
+
 async def test_books_and_the_public_tape(buyer, seller):
     await seller("POST", "/orders", ASK)
     for quantity in (1, 2):
