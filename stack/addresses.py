@@ -50,7 +50,10 @@ def read_environment(home: Path) -> Settings:
         raise StackError(f"{path} does not exist: the stack was never up here")
     lines = path.read_text().splitlines()
     if wrong := next((line for line in lines if "=" not in line), None):
-        raise StackError(f"{path} cannot be read: {wrong[:40]!r} is not NAME=value")
+        raise StackError(
+            f"{path} cannot be read: {wrong[:40]!r} is not NAME=value; the next `up` of a market that "
+            "is down writes it anew"
+        )
     return Settings(dict(line.split("=", 1) for line in lines))
 
 
@@ -73,4 +76,6 @@ def _write_private(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.partial")
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())  # else the power may go with the new name and without the content
     os.replace(partial, path)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGTERM
@@ -20,6 +21,7 @@ from stack.addresses import (
     write_environment,
 )
 from stack.output import open_log, tail
+from stack.processes import Identity
 from stack.program import ROOT, Program, StackError, module, python_environment
 from stack.state import ProgramState, StackState
 
@@ -72,25 +74,28 @@ def up(
             or another part of the stack is running than the one asked for.
     """
     home = _make_home(settings)
-    is_ours = False
+    ours: Identity | None = None
+    with _at_work(home, progress):
+        addressed = with_addresses(settings)
+        programs = plan.cut(plan.whole(addressed), only)
+        if told := _living(home):
+            _check_running(told, [program.name for program in programs])
+            progress("already running" + (", so nothing is accepted anew" if accept else ""))
+            addressed = _as_it_runs(addressed, progress)
+        else:
+            try:
+                ours = _start(addressed, programs, progress, accept)
+            except KeyboardInterrupt:
+                progress("interrupted, stopping")
+                _take_down(home, progress)
+                raise
     try:
-        with state.launch_lock(
-            home, lambda: progress("another `up` or `down` is at work, waiting")
-        ):
-            addressed = with_addresses(settings)
-            programs = plan.cut(plan.whole(addressed), only)
-            if told := _living(home):
-                _check_running(told, [program.name for program in programs])
-                progress("already running" + (", so nothing is accepted anew" if accept else ""))
-                addressed = _as_it_runs(addressed, progress)
-            else:
-                is_ours = True
-                _start(addressed, programs, progress, accept)
         _await_running(home, progress)
     except KeyboardInterrupt:
-        if is_ours:
-            progress("interrupted, stopping")
-            down(settings, progress)
+        with _at_work(home, progress):
+            if ours and ours.find():
+                progress("interrupted, stopping")
+                _take_down(home, progress)
         raise
     return addressed
 
@@ -101,14 +106,23 @@ def down(settings: Settings, progress: Progress = print) -> None:
     if not home.exists():
         progress("not running")
         return
-    with state.launch_lock(home, lambda: progress("another `up` or `down` is at work, waiting")):
-        told = _living(home)
-        if told is None:
-            progress("down" if _end_left_over(home, progress) else "not running")
-            return
-        processes.ask_to_end(told.supervisor, SIGTERM)
-        _await_down(home, told, progress)
-        _end_left_over(home, progress)
+    with _at_work(home, progress):
+        _take_down(home, progress)
+
+
+def _at_work(home: Path, progress: Progress) -> AbstractContextManager[None]:
+    """One `up` or `down` at a time."""
+    return state.launch_lock(home, lambda: progress("another `up` or `down` is at work, waiting"))
+
+
+def _take_down(home: Path, progress: Progress) -> None:
+    told = _living(home)
+    if told is None:
+        progress("down" if _end_left_over(home, progress) else "not running")
+        return
+    processes.ask_to_end(told.supervisor, SIGTERM)
+    _await_down(home, told, progress)
+    _end_left_over(home, progress)
     if (left := state.read(home)) and left.message:
         progress(left.message)
     progress("down")
@@ -183,14 +197,14 @@ def _living(home: Path) -> StackState | None:
 
 def _start(
     settings: Settings, programs: Collection[Program], progress: Progress, accept: Collection[str]
-) -> None:
+) -> Identity:
     """Launches a supervisor; it takes over what one that was killed left running."""
     artifacts.fetch(settings, progress)
     java.prepare()
     kept = _end_unless_kept(settings, progress)
     ports.check(settings.text("HOST"), [each for each in programs if each.name not in kept])
     write_environment(settings)
-    _launch(settings, [program.name for program in programs], accept)
+    return _launch(settings, [program.name for program in programs], accept)
 
 
 def _end_unless_kept(settings: Settings, progress: Progress) -> set[str]:
@@ -211,7 +225,10 @@ def _end_unless_kept(settings: Settings, progress: Progress) -> set[str]:
 
 def _runs_with(settings: Settings) -> bool:
     """Whether these are the settings with which the stack was started last."""
-    return environment_path(settings).exists() and not _others(settings)
+    try:
+        return environment_path(settings).exists() and not _others(settings)
+    except StackError:  # the file cannot be read, and is written anew
+        return False
 
 
 def _others(settings: Settings) -> list[str]:
@@ -245,12 +262,16 @@ def _end_left_over(home: Path, progress: Progress) -> bool:
     if told and left:
         progress(f"ending {len(left)} programs that were left running")
         processes.end(left, PATIENCE_SECONDS)
-        if plan.SUBMIT in {program.name for program in told.programs}:
+        if told.state == state.RUNNING and (plan.SUBMIT, state.DONE) in _states(told):
             progress(f"no savepoint, for their supervisor is dead: {state.CHECKPOINTED}")
     return bool(left)
 
 
-def _launch(settings: Settings, names: Iterable[str], accept: Iterable[str]) -> None:
+def _states(told: StackState) -> set[tuple[str, str]]:
+    return {(program.name, program.state) for program in told.programs}
+
+
+def _launch(settings: Settings, names: Iterable[str], accept: Iterable[str]) -> Identity:
     """Starts the supervisor, detached, and waits until it is there."""
     home = settings.path("HOME")
     log = state.logs(home) / "supervisor.log"
@@ -266,10 +287,11 @@ def _launch(settings: Settings, names: Iterable[str], accept: Iterable[str]) -> 
     )
     os.close(descriptor)
     deadline = time.monotonic() + LAUNCH_SECONDS
-    while _living(home) is None:
+    while (told := _living(home)) is None:
         if launched.returncode != 0 or time.monotonic() > deadline:
             raise NotStarted("the supervisor did not start:\n" + "\n".join(tail(log, 20)))
         time.sleep(POLL_SECONDS)
+    return told.supervisor
 
 
 def _await_running(home: Path, progress: Progress) -> None:

@@ -64,11 +64,11 @@ def identify(pid: int) -> Identity:
 def _birth(pid: int) -> str | None:
     """When a process was born (proc_pid_stat(5), `starttime`); None if there is none."""
     try:
-        told = Path(f"/proc/{pid}/stat").read_text()
+        told = Path(f"/proc/{pid}/stat").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    behind_the_name = told.rpartition(")")[2].split()
-    return f"{_boot()}/{behind_the_name[19]}"
+    behind_the_name = told.rpartition(b")")[2].split()  # of which Linux may keep half a letter
+    return f"{_boot()}/{behind_the_name[19].decode()}"
 
 
 def born_at(pid: int) -> float:

@@ -93,24 +93,46 @@ def write(home: Path, state: StackState) -> None:
 def read(home: Path) -> StackState | None:
     """What was told last, by a supervisor that may be dead; None if there never was one.
 
+    Nor was there one of other code, whose words this code does not know, if it stopped well.
+
     Raises:
         StackError: the file says nothing that this code can read.
     """
     try:
-        told: dict[str, Any] = json.loads(path(home).read_text())
-        programs = [ProgramState(**program) for program in told.pop("programs")]
-        whole = StackState(**told, programs=programs)
-        births = [whole.born, *(program.born for program in programs)]
-        if not all(isinstance(born, str) for born in births):
-            raise TypeError("a birth is no text")
-        return whole
+        told = json.loads(path(home).read_text())
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise StackError(
-            f"{path(home)}, which tells what runs, cannot be read ({error}); end what still runs "
-            "of the market with the code that started it, or by hand, then remove the file"
-        ) from None
+    except ValueError as error:
+        raise _unreadable(home, error) from None
+    try:
+        return _state_of(told)
+    except (TypeError, KeyError, AttributeError) as error:
+        if _is_at_rest(told):
+            return None
+        raise _unreadable(home, error) from None
+
+
+def _state_of(told: dict[str, Any]) -> StackState:
+    programs = [ProgramState(**program) for program in told["programs"]]
+    whole = StackState(**{**told, "programs": programs})
+    births = [whole.born, *(program.born for program in programs)]
+    if not all(isinstance(born, str) for born in births):
+        raise TypeError("a birth is no text")
+    return whole
+
+
+def _is_at_rest(told: Any) -> bool:
+    """Whether it is the state of a stack of which nothing runs."""
+    if not isinstance(told, dict) or told.get("state") != DOWN:
+        return False
+    return not any(program.get("pid") for program in told.get("programs", ()))
+
+
+def _unreadable(home: Path, error: Exception) -> StackError:
+    return StackError(
+        f"{path(home)}, which tells what runs, cannot be read ({error}); end what still runs "
+        "of the market with the code that started it, or by hand, then remove the file"
+    )
 
 
 def left(state: StackState | None) -> list[Identity]:

@@ -43,8 +43,6 @@ PASS_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 2.0
 LOG_LINES = 15
 SAVEPOINT_SECONDS = 120.0
-SUBMITTED = (state.DONE, state.PREPARING, state.STARTING, state.RESTARTING)
-"""The jobs run, or may, or did and are to run again."""
 PATIENCE_SECONDS = 10.0
 # What a log says when it says what went wrong, in the languages of our servers.
 TROUBLE = (
@@ -288,10 +286,11 @@ class Supervisor:
     def _take_savepoint(self) -> str:
         """Stops the jobs with a savepoint, if they were submitted; why there is none."""
         submitted = self._children.get(plan.SUBMIT)
-        if submitted is None or submitted.told.state not in SUBMITTED:
+        if submitted is None:
             return ""
         if submitted.told.state != state.DONE:
-            return f"no savepoint, for the jobs were being started: {state.CHECKPOINTED}"
+            ran = submitted.told.restarts > 0  # before that there are no jobs to save
+            return f"no savepoint, for the jobs start anew: {state.CHECKPOINTED}" if ran else ""
         command, environment = module(self._settings, "jobs", "stop")
         stop = child.new(Program("stop", command, environment=environment, once=True))
         try:

@@ -172,17 +172,20 @@ async def check_order(call: Call, wrong: frozenset[str]) -> list[FieldError]:
 async def _require_affordable_amend(call: Call, body: AmendOrder) -> None:
     """The same for an order as it would be.
 
-    Of the views only what never changes is believed, for they are a moment behind: two amends in
-    that moment could make of a small order a large one, each with one half.
+    Of the views only side and duration are believed, which no amend changes: they are a moment
+    behind, and two amends in that moment could make a small order large, each with one half.
 
     Raises:
-        Problem: 403 `LIMIT_KEY`; 404, no view knows the order; 422, a half is missing.
+        Problem: 403 `LIMIT_KEY`; 404, no view knows the order; 409, it was refused; 422, a half is
+            missing.
     """
     order_id = wanted_order_id(call)
     order = await find_own_order(call, order_id)
     if order is None:
         raise problems.not_found("order", order_id)
-    if order["side"] == "ask" or order["status"] == "rejected":
+    if order["status"] == "rejected":  # of it no view tells more
+        raise problems.conflict("ORDER_NOT_OPEN", f"order {order_id} was refused")
+    if order["side"] == "ask":
         return
     told = {"quantity": body.quantity, "price": body.price}
     rule = "required of a key with max_order_cost: an amend of it says quantity and price"

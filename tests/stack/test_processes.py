@@ -40,6 +40,16 @@ def test_another_process_with_the_same_number_is_not_the_one_that_was_seen(outpu
     assert identity.find() is None
 
 
+def test_a_name_that_is_no_text_hides_nobody(output: int) -> None:
+    """Linux keeps 15 bytes of a name, and may cut a letter in two."""
+    script = "printf 'sleep-xxxxxxxx\\303' > /proc/self/comm; sleep 300; :"
+    process, identity = shell(script, output)
+    time.sleep(0.2)
+    assert identity.find() is not None
+    processes.end([identity], 5)
+    process.wait()
+
+
 def test_a_session_of_a_number_that_was_given_away_is_not_touched(output: int) -> None:
     """After a restart of the machine, a number in an old state file may be anybody's."""
     process, identity = shell("sleep 300", output)
