@@ -30,7 +30,7 @@ class Client:
     def __init__(self, url: str, key: str, transport: httpx.BaseTransport | None = None) -> None:
         """Talk to the API at `url` with this key; tests hand in a transport of their own."""
         self._http = httpx.Client(
-            base_url=url, headers=authorised(key), timeout=TIMEOUT, transport=transport
+            base_url=_base(url), headers=authorised(key), timeout=TIMEOUT, transport=transport
         )
 
     def __enter__(self) -> Self:
@@ -79,12 +79,12 @@ class Client:
             time.sleep(seconds)
         return answer(response)
 
-    def pages(self, path: str, params: Params | None = None) -> list[Json]:
-        """Every item of a list, page by page."""
+    def pages(self, path: str, params: Params | None = None, name: str = "items") -> list[Json]:
+        """Every item of a list, page by page; `name` is what an answer calls them."""
         items: list[Json] = []
         page = self.get(path, {"limit": MOST_LISTED, **(params or {})})
         while True:
-            items += page["items"]
+            items += page[name]
             if not page.get("next_cursor"):
                 return items
             after = {"cursor": page["next_cursor"]}
@@ -97,7 +97,7 @@ class AsyncClient:
     def __init__(self, url: str, connections: int) -> None:
         """Talk to the API at `url` over at most this many connections."""
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        self._http = httpx.AsyncClient(base_url=url, timeout=TIMEOUT, limits=limits)
+        self._http = httpx.AsyncClient(base_url=_base(url), timeout=TIMEOUT, limits=limits)
 
     async def __aenter__(self) -> Self:
         return self
@@ -153,7 +153,13 @@ class AsyncClient:
 
 
 def authorised(key: str) -> dict[str, str]:
-    """The header that carries a key; none for none."""
+    """The header that carries a key; none for none.
+
+    Raises:
+        Unreachable: it is no key.
+    """
+    if not key.isascii():
+        raise Unreachable(f"{key[:8]!r}… is no key: keys are of ASCII, as `key create` tells them")
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
@@ -176,11 +182,35 @@ def answer(response: httpx.Response) -> Any:
         OutcomeUnknown: the server could not tell (5xx).
     """
     if response.is_success:
-        return response.json() if response.content else {}
+        return _told(response) if response.content else {}
     problem = _problem(response)
     if response.status_code >= 500:
         raise OutcomeUnknown(f"{Refused(problem)}\nthe same key is safe to try again")
     raise Refused(problem)
+
+
+def _told(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        raise Unreachable(
+            f"what answers at {response.url} is no market: it sends no JSON"
+        ) from None
+
+
+def _base(url: str) -> httpx.URL:
+    """Where the API is.
+
+    Raises:
+        Unreachable: it can be nowhere.
+    """
+    try:
+        found = httpx.URL(url)
+    except httpx.InvalidURL:
+        found = httpx.URL()
+    if found.scheme not in ("http", "https") or not found.host:
+        raise Unreachable(f"GPUBROKER_API_URL must be like http://127.0.0.1:10355, was {url!r}")
+    return found
 
 
 def failed(error: httpx.HTTPError, method: str, url: str) -> Unreachable | OutcomeUnknown:

@@ -81,6 +81,8 @@ class Session:
                 f"no market is running here ({self._file()} is not there); {START_ONE},"
                 " or set GPUBROKER_API_URL and GPUBROKER_API_KEY"
             ) from None
+        except OSError as error:
+            raise Unreachable(f"{self._file()} cannot be read: {error.strerror}") from None
         except (ValueError, TypeError, KeyError) as error:
             raise Unreachable(
                 f"{self._file()} cannot be read ({error!r}); `gpubroker down` and `gpubroker up` "

@@ -159,10 +159,7 @@ class Tool:
         """The JSON Schema of its arguments: of the path, the query and the body."""
         model = self.endpoint.body or self.endpoint.query
         schema = model.model_json_schema(by_alias=True)
-        ids = {
-            name: {"type": "string", "format": "uuid", "description": f"id of the {_what(name)}"}
-            for name in self.path_names
-        }
+        ids = {name: _id_schema(name) for name in self.path_names}
         return {
             "type": "object",
             "properties": {**ids, **schema.get("properties", {})},
@@ -173,6 +170,12 @@ class Tool:
     def output_schema(self) -> dict[str, Any]:
         """The JSON Schema of what it answers."""
         return TypeAdapter(self.endpoint.answers[200]).json_schema(mode="serialization")
+
+
+def _id_schema(name: str) -> dict[str, Any]:
+    if name == "book_id":  # B1: its GPU type and product
+        return {"type": "string", "description": "id of the book, such as H100.ondemand"}
+    return {"type": "string", "format": "uuid", "description": f"id of the {_what(name)}"}
 
 
 def _what(name: str) -> str:

@@ -51,8 +51,8 @@ def read_environment(home: Path) -> Settings:
     lines = path.read_text().splitlines()
     if wrong := next((line for line in lines if "=" not in line), None):
         raise StackError(
-            f"{path} cannot be read: {wrong[:40]!r} is not NAME=value; the next `up` of a market that "
-            "is down writes it anew"
+            f"{path} cannot be read: {wrong[:40]!r} is not NAME=value; the next `up` of a market "
+            "that is down writes it anew"
         )
     return Settings(dict(line.split("=", 1) for line in lines))
 

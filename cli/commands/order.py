@@ -157,7 +157,7 @@ def show(ctx: typer.Context, order_id: OrderId, role: As = None, as_json: AsJson
     opened = session(ctx)
     with opened.client(role, "consumer") as client:
         order = client.get(f"/orders/{order_id}")
-        trades = client.get(f"/orders/{order_id}/trades")["trades"]
+        trades = client.pages(f"/orders/{order_id}/trades", name="trades")
     if as_json:
         output.print_json({**order, "trades": trades})
         return

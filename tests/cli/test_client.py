@@ -5,7 +5,7 @@ import pytest
 
 from cli import client
 from cli.client import ATTEMPTS, AsyncClient, Client
-from cli.errors import Refused
+from cli.errors import Refused, Unreachable
 
 TOO_MUCH = {"status": 429, "code": "OVERLOADED", "detail": "send it again"}
 
@@ -61,3 +61,25 @@ async def test_many_at_once_wait_alike(monkeypatch: pytest.MonkeyPatch) -> None:
         assert await api.call("k", "POST", "/orders", body={}) == {"order_id": "x"}
         await api._http.aclose()
     assert busy.waited == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("url", ["http://a:b:c", "localhost:10355", "", "ftp://m.test", "http://"])
+def test_where_no_market_can_be_is_named(url: str) -> None:
+    with pytest.raises(Unreachable, match="GPUBROKER_API_URL must be like http://127.0.0.1:10355"):
+        Client(url, "k")
+
+
+def test_a_key_that_is_none_and_an_answer_that_is_none_are_named() -> None:
+    with pytest.raises(Unreachable, match="is no key"):
+        Client("http://m.test", "gpb_\u2026")
+    page = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))
+    with pytest.raises(Unreachable, match=r"at http://m\.test/api/v2/x is no market"):
+        Client("http://m.test", "k", page).get("/x")
+
+
+def test_pages_are_read_to_their_end() -> None:
+    told = {"": {"trades": [1, 2], "next_cursor": "c"}, "c": {"trades": [3], "next_cursor": None}}
+    there = httpx.MockTransport(
+        lambda asked: httpx.Response(200, json=told[asked.url.params.get("cursor", "")])
+    )
+    assert Client("http://m.test", "k", there).pages("/x", name="trades") == [1, 2, 3]
