@@ -65,7 +65,7 @@ async def test_many_at_once_wait_alike(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("url", ["http://a:b:c", "localhost:10355", "", "ftp://m.test", "http://"])
 def test_where_no_market_can_be_is_named(url: str) -> None:
-    with pytest.raises(Unreachable, match="GPUBROKER_API_URL must be like http://127.0.0.1:10355"):
+    with pytest.raises(Unreachable, match="GPUBROKER_API_URL must be like http://"):
         Client(url, "k")
 
 
