@@ -25,7 +25,7 @@ import "../components/saas-glass-modal";
 type Dialog =
   | { kind: "node"; id: string }
   | { kind: "onboarding"; step: Step; cluster: Cluster | null }
-  | { kind: "list" };
+  | { kind: "list"; offer: Record<string, string> };
 
 const HEADINGS: Record<Step, string> = {
   provider: "Register as a provider",
@@ -164,7 +164,7 @@ export class ViewBrokerSetup extends LitElement {
           @open=${(event: CustomEvent<string>) => (this.dialog = { kind: "node", id: event.detail })}
           @add-cluster=${() => this.#onboard("cluster")}
           @add-node=${(event: CustomEvent<Cluster>) => this.#onboard("node", event.detail)}
-          @list=${() => (this.dialog = { kind: "list" })}
+          @list=${() => this.#list()}
         ></broker-fleet>
         <div class="east">
           <broker-market
@@ -230,7 +230,7 @@ export class ViewBrokerSetup extends LitElement {
         <broker-order-form
           .app=${this.app}
           .catalogue=${this.catalogue}
-          .start=${this.#offer()}
+          .start=${dialog.offer}
           side="ask"
           @placed=${(event: CustomEvent) => this.orders.put(event.detail)}
           @wanted=${(event: CustomEvent<string>) => (this.bookId = event.detail)}
@@ -256,6 +256,11 @@ export class ViewBrokerSetup extends LitElement {
     const region = this.fleet.clusters.find((cluster) => cluster.id === best.clusterId)?.region ?? "";
     const quantity = String(Math.max(best.available, 1));
     return { gpu_type: best.gpuType, region, quantity, price: best.basePrice ?? "", duration_hours: "168" };
+  }
+
+  /** What an open form has stays: what it began with is found once. */
+  #list(): void {
+    if (this.dialog?.kind !== "list") this.dialog = { kind: "list", offer: this.#offer() };
   }
 
   #onboard(step: Step, cluster: Cluster | null = null): void {
@@ -319,7 +324,7 @@ export class ViewBrokerSetup extends LitElement {
       run: run({ kind: "onboarding", step: "node", cluster }),
     }));
     return [
-      { name: "List capacity", group: "Orders", run: run({ kind: "list" }) },
+      { name: "List capacity", group: "Orders", run: () => this.#list() },
       {
         name: "Add cluster",
         group: "Fleet",
