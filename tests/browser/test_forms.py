@@ -41,3 +41,23 @@ def test_what_is_typed_in_list_capacity_stays(page, served):
     expect(dialog.get_by_label("GPU type")).to_have_value("A100-80GB")
     expect(dialog.get_by_label("GPUs", exact=True)).to_have_value("3")
     expect(dialog.get_by_label("Limit ($/GPU-hour)")).to_have_value("9.87")
+
+
+def test_another_node_in_place_of_an_open_one_has_its_own_data(page, served):
+    seen(page, served, "provider")
+    for hostname in ("hall-a-02", "hall-b-04"):
+        command(page, f"open node {hostname}")
+        dialog = dialog_called(page, hostname)
+        dialog.get_by_role("tab", name="Configuration").click()
+        expect(dialog.get_by_label("Hostname")).to_have_value(hostname)
+
+
+def test_another_onboarding_in_place_of_an_open_one_begins_empty(page, served):
+    seen(page, served, "provider")
+    for name in ("hall-a", "hall-b"):
+        command(page, f"add node to {name}")
+        hostname = dialog_called(page, "Add a node").get_by_label("Hostname")
+        expect(hostname).to_have_value("")
+        hostname.fill(f"{name}-99")
+    page.wait_for_timeout(300)
+    expect(hostname).to_have_value("hall-b-99")

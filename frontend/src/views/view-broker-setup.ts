@@ -1,5 +1,6 @@
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
+import { keyed } from "lit/directives/keyed.js";
 import { type App, type Command, catalogueOf } from "../app";
 import type { Step } from "../components/broker-onboarding";
 import type { BrokerOrderForm } from "../components/broker-order-form";
@@ -216,14 +217,19 @@ export class ViewBrokerSetup extends LitElement {
     </section>`;
   }
 
-  #shownDialog(): TemplateResult | typeof nothing {
+  /** The dialog that is open. Each node, and each onboarding, has elements of its own. */
+  #shownDialog(): unknown {
     const { dialog } = this;
     if (!dialog) return nothing;
-    const close = () => (this.dialog = null);
+    // A dialog that another has taken the place of tells of its closing late.
+    const close = () => {
+      if (this.dialog === dialog) this.dialog = null;
+    };
     if (dialog.kind === "node") {
-      return html`<saas-glass-modal open heading=${this.fleet.nodes.get(dialog.id)?.hostname ?? "Node"} @closed=${close}>
+      const modal = html`<saas-glass-modal open heading=${this.fleet.nodes.get(dialog.id)?.hostname ?? "Node"} @closed=${close}>
         <broker-node .app=${this.app} .fleet=${this.fleet} .prices=${this.prices} nodeId=${dialog.id} @done=${close}></broker-node>
       </saas-glass-modal>`;
+      return keyed(dialog.id, modal);
     }
     if (dialog.kind === "list") {
       return html`<saas-glass-modal open heading="List capacity" @closed=${close}>
@@ -237,16 +243,17 @@ export class ViewBrokerSetup extends LitElement {
         ></broker-order-form>
       </saas-glass-modal>`;
     }
-    return html`<saas-glass-modal open heading=${HEADINGS[dialog.step]} @closed=${close}>
+    const modal = html`<saas-glass-modal open heading=${HEADINGS[dialog.step]} @closed=${close}>
       <broker-onboarding
         .app=${this.app}
         .provider=${this.provider ?? null}
         .cluster=${dialog.cluster}
         .catalogue=${this.catalogue}
         step=${dialog.step}
-        @registered=${(event: CustomEvent<Step>) => this.#registered(event.detail)}
+        @registered=${(event: CustomEvent<Step>) => this.#registered(event.detail, close)}
       ></broker-onboarding>
     </saas-glass-modal>`;
+    return keyed(dialog, modal);
   }
 
   /** What an ask most likely offers: the type, the region and the base price of the node with most free GPUs. */
@@ -267,8 +274,8 @@ export class ViewBrokerSetup extends LitElement {
     this.dialog = { kind: "onboarding", step, cluster };
   }
 
-  #registered(step: Step): void {
-    if (step === "cluster") this.dialog = null;
+  #registered(step: Step, close: () => void): void {
+    if (step === "cluster") close();
     void this.fleet.load().catch((error: unknown) => this.app.notices.fail(error));
   }
 
