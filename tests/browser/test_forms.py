@@ -61,3 +61,18 @@ def test_another_onboarding_in_place_of_an_open_one_begins_empty(page, served):
         hostname.fill(f"{name}-99")
     page.wait_for_timeout(300)
     expect(hostname).to_have_value("hall-b-99")
+
+
+def test_a_select_shows_what_was_chosen_elsewhere_after_a_choice_by_hand(page, served):
+    seen(page, served, "consumer")
+    shown = [page.get_by_role("region", name=name) for name in ("Market", "Place a bid")]
+    for region in shown:
+        for gpu_type in ("H100", "L40S", "A100-80GB"):
+            region.get_by_label("GPU type").select_option(gpu_type)
+        for product in ("ondemand", "spot"):
+            region.get_by_label("Product").select_option(product)
+    for gpu_type in ("H100", "L40S"):
+        command(page, f"show book {gpu_type} ondemand")
+        for region in shown:
+            expect(region.get_by_label("GPU type")).to_have_value(gpu_type)
+            expect(region.get_by_label("Product")).to_have_value("ondemand")

@@ -132,10 +132,10 @@ export class BrokerMarket extends LitElement {
     return html`<section class="panel" aria-label="Market">
       <header>
         <select aria-label="GPU type" @change=${(event: Event) => this.#choose((event.target as HTMLSelectElement).value, product)}>
-          ${(this.catalogue?.gpu_types ?? [gpuType]).map((each) => html`<option ?selected=${each === gpuType}>${each}</option>`)}
+          ${(this.catalogue?.gpu_types ?? [gpuType]).map((each) => html`<option .selected=${each === gpuType}>${each}</option>`)}
         </select>
         <select aria-label="Product" @change=${(event: Event) => this.#choose(gpuType, (event.target as HTMLSelectElement).value)}>
-          ${(this.catalogue?.products ?? [product]).map((each) => html`<option ?selected=${each === product}>${each}</option>`)}
+          ${(this.catalogue?.products ?? [product]).map((each) => html`<option .selected=${each === product}>${each}</option>`)}
         </select>
         <dl class="figures">
           <div><dt>Last</dt><dd>${price(book.tape.trades[0]?.price)}</dd></div>

@@ -166,7 +166,7 @@ export class BrokerOrderForm extends LitElement {
   #select(name: FieldName, options: readonly (readonly string[])[]): TemplateResult {
     const fault = this.#faultOf(name);
     const control = html`<select id=${name} name=${name} aria-describedby="${name}-fault" @change=${this.#typed}>
-      ${options.map(([value = "", words]) => html`<option value=${value} ?selected=${value === this.fields[name]}>${words}</option>`)}
+      ${options.map(([value = "", words]) => html`<option value=${value} .selected=${value === this.fields[name]}>${words}</option>`)}
     </select>`;
     return field(name, TITLES[name], control, fault);
   }

@@ -323,7 +323,7 @@ export class ViewAdmin extends LitElement {
           <label
             >Report
             <select name="report" @change=${(event: Event) => (this.report = (event.target as HTMLSelectElement).value)}>
-              ${Object.entries(REPORTS).map(([id, each]) => html`<option value=${id} ?selected=${id === this.report}>${each.name}</option>`)}
+              ${Object.entries(REPORTS).map(([id, each]) => html`<option value=${id} .selected=${id === this.report}>${each.name}</option>`)}
             </select>
           </label>
           <label>From <input type="date" name="from" .value=${dayBefore(30)} ?disabled=${!report?.hasDays} /></label>
