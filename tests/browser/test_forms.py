@@ -1,9 +1,12 @@
 """What people type in forms and dialogs: it stays theirs, goes where it shows, and is sent once."""
 
-import pytest
-from playwright.sync_api import Locator, Page, expect
+from uuid import UUID
 
-from tests.browser.driving import Served, await_usable, sign_in
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.browser.driving import Served, await_usable, opened, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -11,6 +14,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 @pytest.fixture
 def page(watched):
     return watched.page
+
+
+@pytest.fixture
+def shaky(browser, served):
+    """A page of which requests may fail."""
+    page = opened(browser, served).page
+    yield page
+    page.context.close()
 
 
 def seen(page: Page, served: Served, role: str) -> Page:
@@ -76,3 +87,51 @@ def test_a_select_shows_what_was_chosen_elsewhere_after_a_choice_by_hand(page, s
         for region in shown:
             expect(region.get_by_label("GPU type")).to_have_value(gpu_type)
             expect(region.get_by_label("Product")).to_have_value("ondemand")
+
+
+def test_an_order_whose_answer_is_lost_is_placed_once(shaky, served):
+    page = seen(shaky, served, "consumer")
+    keys: list[str] = []
+
+    def answer(route: Route) -> None:
+        if route.request.method != "POST":
+            route.fallback()
+            return
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) == 1:
+            route.fetch()
+            route.abort()
+        elif len(keys) == 2:
+            route.fulfill(status=503, json={"code": "UNAVAILABLE", "detail": "Not now."})
+        elif len(keys) == 3:
+            placed = {"order_id": str(UUID(int=0)), "status": "pending", "created_at": ""}
+            route.fulfill(status=202, json=placed)
+        else:
+            route.fallback()
+
+    page.route("**/api/v2/orders", answer)
+    form = page.get_by_role("region", name="Place a bid")
+    form.get_by_label("GPU type").select_option("L40S")
+    form.get_by_label("Limit ($/GPU-hour)").fill("0.4321")
+    place = form.get_by_role("button", name="Place bid")
+    place.click()
+    expect(form.get_by_role("alert").filter(has_text="does not answer")).to_be_visible()
+    place.click()
+    expect(form.get_by_role("alert").filter(has_text="Not now.")).to_be_visible()
+    place.click()
+    expect(form.get_by_role("alert").filter(has_text="there is no order")).to_be_visible()
+    place.click()
+    expect(page.get_by_text("rests in the book at $0.4321")).to_be_visible()
+    assert len(set(keys)) == 1
+    assert placed_at(served, "0.4321") == 1
+    place.click()
+    expect(page.get_by_text("rests in the book at $0.4321")).to_have_count(2)
+    assert len(set(keys)) == 2
+    assert placed_at(served, "0.4321") == 2
+
+
+def placed_at(served: Served, limit: str) -> int:
+    """How many orders the consumer has with this limit."""
+    headers = {"Authorization": f"Bearer {served.keys['consumer']}"}
+    told = httpx.get(f"{served.url}/api/v2/orders?limit=100", headers=headers).json()["items"]
+    return sum(order["price"] == limit for order in told)

@@ -30,6 +30,7 @@ const PREVIEW_MS = 250;
 const PREVIEW_AGAIN_MS = 2_500;
 const WAIT_SECONDS = 4;
 const SETTLE_MS = 250;
+const TOO_OFTEN = 429;
 const LIFETIMES = {
   GTD: "24 hours",
   GTC: "Until cancelled",
@@ -108,6 +109,8 @@ export class BrokerOrderForm extends LitElement {
   @state() private busy = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asked = 0;
+  /** The key of an order whose outcome is not known, and its draft. */
+  #unknown: { draft: string; key: string } | null = null;
 
   override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("side") && this.side === "ask") {
@@ -291,11 +294,23 @@ export class BrokerOrderForm extends LitElement {
 
   /** Place it; should the answer get lost, the same key finds the same order. */
   async #place(): Promise<Order> {
-    const header = { "Idempotency-Key": crypto.randomUUID(), Prefer: `wait=${WAIT_SECONDS}` };
     const body = this.#draft();
-    const placed = await told(this.app.api.http.POST("/api/v2/orders", { params: { header }, body }));
-    if (!("id" in placed)) return this.#read(placed.order_id);
-    return isActive(placed) ? this.#settled(placed) : placed;
+    const header = { "Idempotency-Key": this.#keyOf(body), Prefer: `wait=${WAIT_SECONDS}` };
+    const post = this.app.api.http.POST("/api/v2/orders", { params: { header }, body });
+    const placed = await told(post).catch((error: unknown) => {
+      if (isRefusal(error)) this.#unknown = null;
+      throw error;
+    });
+    const order = "id" in placed ? placed : await this.#read(placed.order_id);
+    this.#unknown = null;
+    return "id" in placed && isActive(order) ? this.#settled(order) : order;
+  }
+
+  /** A draft's key: the same again while it is not known what became of it. */
+  #keyOf(draft: OrderDraft): string {
+    const written = JSON.stringify(draft);
+    if (this.#unknown?.draft !== written) this.#unknown = { draft: written, key: crypto.randomUUID() };
+    return this.#unknown.key;
   }
 
   /** The order a moment later: the book tells that it took it before it tells what that traded. */
@@ -322,6 +337,12 @@ export class BrokerOrderForm extends LitElement {
     if (error instanceof ApiProblem && Object.keys(error.fields).length) this.refused = error.fields;
     else this.fault = wordsOf(error);
   }
+}
+
+/** Whether this says that there is no order; being asked too often says nothing of an earlier try. */
+function isRefusal(error: unknown): boolean {
+  const status = error instanceof ApiProblem ? error.status : 0;
+  return status >= 400 && status < 500 && status !== TOO_OFTEN;
 }
 
 function outcome(order: Order): string {
