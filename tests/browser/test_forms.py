@@ -135,3 +135,44 @@ def placed_at(served: Served, limit: str) -> int:
     headers = {"Authorization": f"Bearer {served.keys['consumer']}"}
     told = httpx.get(f"{served.url}/api/v2/orders?limit=100", headers=headers).json()["items"]
     return sum(order["price"] == limit for order in told)
+
+
+def test_what_is_not_decided_yet_is_not_told_as_done(shaky, served):
+    page = seen(shaky, served, "consumer")
+    pending = {"status": "pending", "detail": "It is on its way."}
+
+    def answer(route: Route) -> None:
+        if route.request.method in ("DELETE", "PATCH"):
+            route.fulfill(status=202, json=pending)
+        else:
+            route.fulfill(status=503, json={"code": "UNAVAILABLE", "detail": "Not now."})
+
+    page.route("**/api/v2/orders/*", answer)
+    page.route("**/api/v2/orders/preview", Route.fallback)
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    row = page.get_by_role("table", name="Working orders").get_by_role("row").nth(1)
+    row.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelling bid")).to_contain_text("not decided yet")
+    row.get_by_role("button", name="Amend").click()
+    amend(page.locator("saas-glass-modal"))
+    expect(page.get_by_text("Amending bid")).to_contain_text("not decided yet")
+    assert faults == []
+
+
+def amend(dialog: Locator) -> None:
+    dialog.get_by_label("GPUs in all").fill("2")
+    dialog.get_by_role("button", name="Amend").click()
+
+
+def test_a_node_whose_change_has_no_effect_yet_says_so(page, served):
+    seen(page, served, "provider")
+    written = {"success": True}
+    page.route("**/nodes/*/pricing", lambda route: route.fulfill(status=202, json=written))
+    command(page, "open node hall-a-02")
+    dialog = dialog_called(page, "hall-a-02")
+    dialog.get_by_role("tab", name="Pricing").click()
+    expect(dialog.get_by_label("Base price")).not_to_have_value("")
+    dialog.get_by_role("button", name="Set pricing").click()
+    expect(page.get_by_text("not in effect yet")).to_be_visible()
+    expect(page.get_by_text("Pricing is set.")).to_have_count(0)

@@ -1,7 +1,7 @@
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { type App, wordsOf } from "../app";
-import { ApiProblem, type GpuReading, type Node, told } from "../lib/api-client";
+import { ApiProblem, done, type GpuReading, type Node, told } from "../lib/api-client";
 import { celsius, clock, count, money, percent, price, rate, watts } from "../lib/formatters";
 import { approximate, costMicros, micros, usd } from "../lib/money";
 import { surgeCurve } from "../lib/surge";
@@ -221,7 +221,7 @@ export class BrokerNode extends LitElement {
     }
     const body = { base_price: this.basePrice.trim(), surge_enabled: this.surge, relist: this.relist };
     await this.#save("Pricing is set.", () =>
-      told(this.app.api.http.PUT("/api/v2/nodes/{node_id}/pricing", { params: this.#path, body })),
+      done(this.app.api.http.PUT("/api/v2/nodes/{node_id}/pricing", { params: this.#path, body })),
     );
   }
 
@@ -287,7 +287,7 @@ export class BrokerNode extends LitElement {
 
   async #remove(): Promise<void> {
     const removed = await this.#save("The node is removed.", () =>
-      told(this.app.api.http.DELETE("/api/v2/nodes/{node_id}", { params: this.#path })),
+      done(this.app.api.http.DELETE("/api/v2/nodes/{node_id}", { params: this.#path })),
     );
     if (removed) this.dispatchEvent(new CustomEvent("done"));
   }
@@ -296,8 +296,8 @@ export class BrokerNode extends LitElement {
     hostname?: string;
     ip_address?: string;
     status?: "maintenance" | "available";
-  }): Promise<unknown> {
-    return told(
+  }): Promise<boolean> {
+    return done(
       this.app.api.http.PATCH("/api/v2/nodes/{node_id}", { params: this.#path, body: body as never }),
     );
   }
@@ -322,13 +322,14 @@ export class BrokerNode extends LitElement {
     }
   }
 
-  async #save(words: string, save: () => Promise<unknown>): Promise<boolean> {
+  /** Save, and say so: with these words, or that it is not in effect yet. */
+  async #save(words: string, save: () => Promise<boolean>): Promise<boolean> {
     this.busy = true;
     this.fault = "";
     this.faults = {};
     try {
-      await save();
-      this.app.notices.say(words, "good");
+      if (await save()) this.app.notices.say(words, "good");
+      else this.app.notices.say("It is written down and on its way, and not in effect yet.");
       void this.fleet.load().catch((error: unknown) => this.app.notices.fail(error));
       return true;
     } catch (error) {

@@ -2,7 +2,7 @@ import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import { type App, wordsOf } from "../app";
-import { type Order, type Trade, told } from "../lib/api-client";
+import { done, type Order, type Trade, told } from "../lib/api-client";
 import { cssVars } from "../lib/css-vars";
 import { clock, count, hours, moment, money, NONE, price, span } from "../lib/formatters";
 import { broken, hint } from "../lib/validators";
@@ -192,10 +192,11 @@ export class BrokerOrders extends LitElement {
     try {
       const path = { order_id: order.id };
       const body = { quantity: Number(quantity), price: limit.trim() };
-      await told(this.app.api.http.PATCH("/api/v2/orders/{order_id}", { params: { path }, body }));
-      this.app.notices.say(`${name(order)} is amended.`, "good");
+      const isDone = await done(
+        this.app.api.http.PATCH("/api/v2/orders/{order_id}", { params: { path }, body }),
+      );
       this.amended = null;
-      void this.#readAgain(order);
+      this.#changed(order, isDone ? "amended" : null, "Amending");
     } catch (error) {
       this.fault = wordsOf(error);
     }
@@ -205,14 +206,21 @@ export class BrokerOrders extends LitElement {
     this.busy = new Set([...this.busy, order.id]);
     try {
       const path = { order_id: order.id };
-      await told(this.app.api.http.DELETE("/api/v2/orders/{order_id}", { params: { path } }));
-      this.app.notices.say(`${name(order)} is cancelled.`, "good");
-      void this.#readAgain(order);
+      const isDone = await done(this.app.api.http.DELETE("/api/v2/orders/{order_id}", { params: { path } }));
+      this.#changed(order, isDone ? "cancelled" : null, "Cancelling");
     } catch (error) {
       this.app.notices.fail(error);
     } finally {
       this.busy = new Set([...this.busy].filter((id) => id !== order.id));
     }
+  }
+
+  /** Say what became of a change, or that nobody knows yet. */
+  #changed(order: Order, became: string | null, what: string): void {
+    const { notices } = this.app;
+    if (became) notices.say(`${name(order)} is ${became}.`, "good");
+    else notices.say(`${what} ${name(order)} is on its way, and not decided yet.`);
+    void this.#readAgain(order).catch((error: unknown) => notices.fail(error));
   }
 
   /** The feed tells it too; should it be cut, the API does. */

@@ -25,6 +25,8 @@ export type GpuReading = Schemas["ToldGpuReading"];
 export type NodeReading = Schemas["ToldNodeReading"];
 export type OrderDraft = Schemas["PlaceOrderBody"];
 
+const WRITTEN_DOWN = 202;
+
 export interface FieldError {
   pointer: string;
   value: unknown;
@@ -103,6 +105,17 @@ export async function told<T>(
   const { data, error, response } = await reached(asked);
   if (error !== undefined || data === undefined) throw problemIn(error, response);
   return data as Exclude<T, string>;
+}
+
+/** Whether what was asked for is done; if not, it is written down, and its effect is to come.
+ *
+ * @throws ApiProblem as `told` does.
+ */
+export async function done(
+  asked: Promise<{ data?: unknown; error?: unknown; response: Response }>,
+): Promise<boolean> {
+  await told(asked);
+  return (await asked).response.status !== WRITTEN_DOWN;
 }
 
 async function reached<T>(asked: Promise<T>): Promise<T> {
