@@ -141,13 +141,20 @@ export class FleetStore extends Store {
 
   #told(clusterId: string, { method, params }: Notification): void {
     if (method === "telemetry.snapshot") {
-      for (const node of params.nodes as FedNode[]) this.#market(clusterId, node);
+      this.#snapshot(clusterId, params.nodes as FedNode[]);
     } else if (method === "node.update") {
       this.#market(clusterId, params as unknown as FedNode);
     } else if (method === "telemetry.reading") {
       this.#reading(params as unknown as { node_id: string; gpus: GpuReading[]; node: NodeReading | null });
     }
     this.changed();
+  }
+
+  /** Every node of the cluster: one that is not in it was removed while nobody listened. */
+  #snapshot(clusterId: string, nodes: readonly FedNode[]): void {
+    const told = new Set(nodes.map((node) => node.node_id));
+    for (const { id } of this.nodesOf(clusterId)) if (!told.has(id)) this.nodes.delete(id);
+    for (const node of nodes) this.#market(clusterId, node);
   }
 
   #market(clusterId: string, fed: FedNode): void {
