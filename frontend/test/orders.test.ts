@@ -50,6 +50,21 @@ test("what is older does not undo what is newer, and is not told again", () => {
   expect(events).toHaveLength(1);
 });
 
+test("of many orders that ended the oldest are forgotten; one that works never is", () => {
+  const { store, update } = opened();
+  const at = (second: number) => new Date(Date.UTC(2026, 0, 5, 9, 0, second)).toISOString();
+  store.put(order({ id: "working", created_at: at(-1), updated_at: at(-1) }));
+  store.put(order({ id: "long", created_at: at(-1), updated_at: at(-1) }));
+  for (let n = 0; n < 600; n++) {
+    store.put(order({ id: `o${n}`, status: "filled", created_at: at(n), updated_at: at(n) }));
+  }
+  update({ id: "long", status: "cancelled", created_at: at(-1), updated_at: at(600) }, "cancelled");
+  const ids = store.finished.map((each) => each.id);
+  expect(ids).toHaveLength(500);
+  expect([ids[0], ids.at(-2), ids.at(-1)]).toEqual(["o599", "o101", "long"]);
+  expect(store.working.map((each) => each.id)).toEqual(["working"]);
+});
+
 test("orders are told newest first", () => {
   const { store } = opened();
   store.put(order({ id: "a", created_at: "2026-01-05T08:00:00.000Z" }));

@@ -7,6 +7,7 @@ import { Store } from "./store";
 
 const ACTIVE: ReadonlySet<string> = new Set(["pending", "partial"]);
 const RECENT = 100;
+const MOST_FINISHED = 500;
 export const ORDERS_PATH = "/ws/orders/me";
 
 export interface OrderTrade {
@@ -60,6 +61,7 @@ export class OrdersStore extends Store {
     const known = this.#orders.get(order.id);
     if (known && isNewer(known, order)) return false;
     this.#orders.set(order.id, order);
+    if (!isActive(order)) this.#forget();
     this.changed();
     return true;
   }
@@ -76,6 +78,13 @@ export class OrdersStore extends Store {
 
   get finished(): Order[] {
     return this.all.filter((order) => !ACTIVE.has(order.status));
+  }
+
+  /** Forget those that ended first, beyond so many. */
+  #forget(): void {
+    if (this.#orders.size <= MOST_FINISHED) return;
+    const ended = this.finished.sort((a, b) => compare(b.updated_at, a.updated_at));
+    for (const order of ended.slice(MOST_FINISHED)) this.#orders.delete(order.id);
   }
 
   #told({ method, params }: Notification): void {
