@@ -176,3 +176,17 @@ def test_a_node_whose_change_has_no_effect_yet_says_so(page, served):
     dialog.get_by_role("button", name="Set pricing").click()
     expect(page.get_by_text("not in effect yet")).to_be_visible()
     expect(page.get_by_text("Pricing is set.")).to_have_count(0)
+
+
+MATCHED = """(type) => {
+    const order = { type, gpu_type: "L40S" };
+    const trade = { quantity: 1, price: "0.9000" };
+    document.querySelector("view-broker-setup").orders.onEvent({ order, cause: "matched", trade });
+}"""
+
+
+@pytest.mark.parametrize(("side", "verb"), [("bid", "Rented"), ("ask", "Sold")])
+def test_a_provider_is_told_whether_it_rented_or_sold(page, served, side, verb):
+    seen(page, served, "provider")
+    page.evaluate(MATCHED, side)
+    expect(page.get_by_text(f"{verb} 1 L40S at $0.90")).to_be_visible()

@@ -314,7 +314,8 @@ export class ViewBrokerSetup extends LitElement {
 
   #happened({ order, cause, trade }: OrderEvent): void {
     if (cause !== "matched" || !trade) return;
-    this.app.notices.say(`Sold ${trade.quantity} ${order.gpu_type} at ${price(trade.price)}.`, "good");
+    const verb = order.type === "bid" ? "Rented" : "Sold";
+    this.app.notices.say(`${verb} ${trade.quantity} ${order.gpu_type} at ${price(trade.price)}.`, "good");
   }
 
   #commands(): Command[] {
