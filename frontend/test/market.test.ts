@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { Depth, Tape } from "../src/live/market";
+import type { Notification } from "../src/live/feed";
+import type { Feeds } from "../src/live/feeds";
+import { BookStore, Depth, Tape } from "../src/live/market";
 
 function level(price: string, quantity: number) {
   return { price, quantity, orders: 1 };
@@ -51,4 +53,34 @@ test("the tape has each trade once, newest first, whatever order they come in", 
   expect(tape.add([trade(4), trade(5)])).toHaveLength(1);
   tape.add([trade(6)]);
   expect(tape.trades.map((each) => each.book_seq)).toEqual([6, 5, 4, 3]);
+});
+
+test("a tape tells when trades came that are not simply the next", () => {
+  const tape = new Tape();
+  const trade = (seq: number) => ({ id: `t${seq}`, book_seq: seq }) as never;
+  tape.add([trade(1), trade(2)]);
+  const begun = tape.mended;
+  tape.add([trade(5)]);
+  tape.add([trade(1), trade(5)]);
+  expect(tape.mended).toBe(begun);
+  tape.add([trade(3), trade(4)]);
+  expect(tape.mended).toBe(begun + 1);
+});
+
+test("a snapshot after the first is a gap, of which the feed tells no trades", () => {
+  let tell: (notification: Notification) => void = () => {};
+  const listen = (_: string, hear: typeof tell) => {
+    tell = hear;
+    return { channel: null, close() {} };
+  };
+  const book = new BookStore("H100.ondemand", { listen } as unknown as Feeds).open();
+  let gaps = 0;
+  book.onGap = () => {
+    gaps += 1;
+  };
+  const snapshot = { method: "depth.snapshot", params: { status: "open", last_seq: 1, bids: [], asks: [] } };
+  tell(snapshot);
+  expect(gaps).toBe(0);
+  tell(snapshot);
+  expect(gaps).toBe(1);
 });

@@ -255,10 +255,11 @@ def test_live_updates_shift_nothing_and_drop_no_frames(browser):
 
 
 class Gate:
-    """Between the page and the feeds: open, or cut."""
+    """Between the page and the feeds: open, or cut. It may lose the cursors that resume a feed."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, *, resumes: bool) -> None:
         self.is_open = True
+        self._resumes = resumes
         self._sockets: list[WebSocketRoute] = []
         page.route_web_socket(re.compile("/ws/"), self._connect)
 
@@ -273,12 +274,15 @@ class Gate:
             socket.close(code=1012)
             return
         self._sockets.append(socket)
-        socket.connect_to_server()
+        server = socket.connect_to_server()
+        if not self._resumes:
+            socket.on_message(lambda text: server.send(re.sub(r',"cursor":"[^"]*"', "", str(text))))
 
 
-def test_a_cut_is_shown_and_mended_without_a_gap(browser, served):
+@pytest.mark.parametrize("resumes", [True, False])
+def test_a_cut_is_shown_and_mended_without_a_gap(browser, served, resumes):
     page = opened(browser, served).page
-    gate = Gate(page)
+    gate = Gate(page, resumes=resumes)
     tower(page, served)
     book = page.get_by_role("region", name="Market")
     expect(book.get_by_text("Stale")).to_have_count(0)

@@ -157,20 +157,19 @@ export class BrokerCandles extends LitElement {
     return this.#last ? `last price ${this.#last.close}` : "no trade yet";
   }
 
-  /** Draw the book's trades, and from now on each new one; older ones that come to be known, all anew. */
+  /** Draw the book's trades, and from now on each new one; if others come to be known, all anew. */
   #follow(): void {
     if (!this.#drawn) return;
     this.#stop();
     const { book } = this;
     let newest = -1;
-    let oldest = Number.POSITIVE_INFINITY;
+    let known = -1;
     const look = () => {
-      const { trades } = book.tape;
-      const first = trades.at(-1)?.book_seq ?? Number.POSITIVE_INFINITY;
-      if (newest === -1 || first < oldest) this.#drawAll(trades);
+      const { trades, mended } = book.tape;
+      if (newest === -1 || mended !== known) this.#drawAll(trades);
       else for (const trade of trades.filter((each) => each.book_seq > newest).reverse()) this.#draw(trade);
       newest = trades[0]?.book_seq ?? -1;
-      oldest = first;
+      known = mended;
     };
     look();
     this.#stop = book.subscribe(look);

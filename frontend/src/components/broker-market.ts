@@ -160,6 +160,7 @@ export class BrokerMarket extends LitElement {
     const book = new BookStore(bookId, this.app.feeds).open();
     this.book = book;
     this.halted = false;
+    book.onGap = () => void this.#history(book);
     book.subscribe(() => {
       this.halted = book.status === "halted";
       this.requestUpdate();

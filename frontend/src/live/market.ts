@@ -79,6 +79,8 @@ export class Depth {
 
 /** Trades of a book, newest first, each once. */
 export class Tape {
+  /** How often trades came to be known of a time before the newest, or several at once. */
+  mended = 0;
   #trades: TapeTrade[] = [];
   readonly #known = new Set<string>();
 
@@ -94,7 +96,10 @@ export class Tape {
     const newest = this.#trades[0]?.book_seq ?? -1;
     const isNext = fresh.length === 1 && (fresh[0]?.book_seq ?? 0) > newest;
     this.#trades = [...fresh, ...this.#trades];
-    if (!isNext) this.#trades.sort((a, b) => b.book_seq - a.book_seq);
+    if (!isNext) {
+      this.#trades.sort((a, b) => b.book_seq - a.book_seq);
+      this.mended += 1;
+    }
     for (const old of this.#trades.splice(LONGEST_TAPE)) this.#known.delete(old.id);
     return fresh;
   }
@@ -108,6 +113,8 @@ export class BookStore extends Store {
   hasDepth = false;
   /** Told each trade that is new. */
   onTrade: (trade: TapeTrade) => void = () => {};
+  /** Told when the feed began anew: what traded meanwhile it does not tell. */
+  onGap: () => void = () => {};
   #subscription: Subscription | null = null;
 
   constructor(
@@ -130,7 +137,7 @@ export class BookStore extends Store {
     this.#subscription?.close();
   }
 
-  /** Trades from before the feed was opened. */
+  /** Trades that the feed did not tell. */
   addHistory(trades: readonly TapeTrade[]): void {
     this.tape.add(trades);
     this.changed();
@@ -148,6 +155,7 @@ export class BookStore extends Store {
   #snapshot(told: { status: "open" | "halted"; last_seq: number; bids: Level[]; asks: Level[] }): void {
     this.depth.snapshot(told.last_seq, told.bids, told.asks);
     this.status = told.status;
+    if (this.hasDepth) this.onGap();
     this.hasDepth = true;
   }
 
