@@ -207,7 +207,9 @@ def _read(resume: Path) -> dict[str, Any]:
     """
     try:
         remembered: dict[str, Any] = json.loads(resume.read_text())
-        return {**remembered, "savepoints": {**remembered["savepoints"]}}
+        if not isinstance(remembered["savepoints"], dict):
+            raise TypeError("savepoints are no object")
+        return remembered
     except (ValueError, TypeError, KeyError) as error:
         raise Unreadable(
             f"{resume}, which names the savepoints of the last stop, cannot be read ({error!r}); "

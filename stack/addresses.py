@@ -1,12 +1,11 @@
 """Where the local servers are: their addresses as settings, and the file that tells them."""
 
 import json
-import os
 import secrets
 from pathlib import Path
 
 from schemas.settings import Settings
-from stack import clickhouse, flink, postgres, registry
+from stack import clickhouse, files, flink, postgres, registry
 from stack.program import StackError
 
 
@@ -73,9 +72,4 @@ def _passwords(home: Path) -> tuple[str, str]:
 
 def _write_private(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())  # else the power may go with the new name and without the content
-    os.replace(partial, path)
+    files.replace(path, text, 0o600)

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from stack import files
+
 METADATA = "_metadata"
 SUFFIX = ".sha256"
 DIGITS = 64
@@ -35,14 +37,11 @@ def keep(checkpoints: Path) -> None:
 
 def _keep_job(job: Path) -> None:
     sums = job.with_name(f"{job.name}.sums")
-    files = {str(file.relative_to(job)): file for file in _finished(job)}
-    for name, file in files.items():
-        sum_file = sums / f"{name}{SUFFIX}"
+    for file in _finished(job):
+        sum_file = sums / f"{file.relative_to(job)}{SUFFIX}"
         if not _is_digested(sum_file):
             sum_file.parent.mkdir(parents=True, exist_ok=True)
-            partial = sum_file.with_name(f"{sum_file.name}.partial")
-            partial.write_text(hashlib.sha256(file.read_bytes()).hexdigest())
-            partial.replace(sum_file)
+            files.replace(sum_file, hashlib.sha256(file.read_bytes()).hexdigest())
     for sum_file in list(sums.rglob("*")):
         if sum_file.is_file() and not (job / sum_file.relative_to(sums).with_suffix("")).exists():
             sum_file.unlink()

@@ -15,7 +15,6 @@ import psutil
 from schemas.settings import Settings
 from stack import artifacts, disk, java, plan, ports, processes, state
 from stack.addresses import (
-    environment_path,
     read_environment,
     with_addresses,
     write_environment,
@@ -64,9 +63,9 @@ def up(
     """Starts the stack, or the part of it that is named, and waits until it is ready.
 
     Answers the settings with all addresses filled in. A stack that runs already is left as it is,
-    with the settings that it was started with;
-    of one whose supervisor was killed, what lives is taken over and the rest started anew. `accept`
-    is what the jobs may pass over when they resume (`python -m jobs submit --help`), until `down`.
+    with the settings that it was started with; of one whose supervisor was killed, what lives is
+    taken over and the rest started anew. `accept` is what the jobs may pass over when they resume
+    (`python -m jobs submit --help`), until `down`.
     Ctrl-C while it starts takes down what was started, and nothing that another `up` did.
 
     Raises:
@@ -226,24 +225,20 @@ def _end_unless_kept(settings: Settings, progress: Progress) -> set[str]:
 def _runs_with(settings: Settings) -> bool:
     """Whether these are the settings with which the stack was started last."""
     try:
-        return environment_path(settings).exists() and not _others(settings)
-    except StackError:  # the file cannot be read, and is written anew
+        before = read_environment(settings.path("HOME"))
+    except StackError:  # there is none, or it cannot be read, and is written anew
         return False
-
-
-def _others(settings: Settings) -> list[str]:
-    """The variables that are not as they were when the stack was started last."""
-    before, now = (
-        each.as_environment() for each in (read_environment(settings.path("HOME")), settings)
-    )
-    return sorted(name for name in before | now if before.get(name) != now.get(name))
+    return before.as_environment() == settings.as_environment()
 
 
 def _as_it_runs(settings: Settings, progress: Progress) -> Settings:
     """The settings that a running stack was started with, whatever they say now."""
-    if others := _others(settings):
+    started_with = read_environment(settings.path("HOME"))
+    before, now = started_with.as_environment(), settings.as_environment()
+    others = sorted(name for name in before | now if before.get(name) != now.get(name))
+    if others:
         progress(f"it runs with other values of {', '.join(others)}; to change them, take it down")
-    return read_environment(settings.path("HOME"))
+    return started_with
 
 
 def _check_running(told: StackState, names: list[str]) -> None:

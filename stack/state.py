@@ -4,7 +4,6 @@ It outlives the supervisor, so whoever comes next finds what was left running by
 """
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -12,6 +11,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Any
 
+from stack import files
 from stack.processes import Identity
 from stack.program import StackError
 
@@ -82,12 +82,7 @@ def logs(home: Path) -> Path:
 
 def write(home: Path, state: StackState) -> None:
     """Replaces what is told, so that a reader never sees half of it."""
-    partial = path(home).with_suffix(".partial")
-    with partial.open("w") as file:
-        file.write(json.dumps(asdict(state), indent=1))
-        file.flush()
-        os.fsync(file.fileno())  # else the power may go with the new name and without the content
-    os.replace(partial, path(home))
+    files.replace(path(home), json.dumps(asdict(state), indent=1))
 
 
 def read(home: Path) -> StackState | None:

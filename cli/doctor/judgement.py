@@ -430,13 +430,14 @@ def _old_snapshots(found: Snapshots, now_ms: int, why: str) -> Iterator[Finding]
     ages = {book: (now_ms - at_ms) / 1000 for book, at_ms in found.newest_at_ms.items()}
     old = sorted((book for book in ages if ages[book] > SNAPSHOT_SECONDS), key=lambda b: -ages[b])
     if old:
-        age, of_many = span(ages[old[0]]), f"the newest snapshots of {len(old)} books are old, that"
+        book, age = old[0], span(ages[old[0]])
+        what = f"the newest snapshot of {book} is {age} old"
+        if len(old) > 1:
+            what = f"the newest snapshots of {len(old)} books are old, that of {book} {age}"
         yield Finding(
             "warning",
             "snapshots",
-            f"{of_many} of {old[0]} {age}"
-            if len(old) > 1
-            else f"the newest snapshot of {old[0]} is {age} old",
+            what,
             why,
             "they are written daily by market-data: see `gpubroker logs market-data`",
         )

@@ -12,7 +12,7 @@ from query_api.bodies import AmendOrder, PlaceOrder
 from query_api.endpoint import PREFIX, Answer, Call, Endpoint
 from query_api.ports import Principal, Unavailable, Watch
 from query_api.problems import FieldError, Problem
-from query_api.queries.orders import find_own_order, wanted_order_id
+from query_api.queries.orders import find_own_order, own_order, wanted_order_id
 from query_api.waiting_room import Full
 from schemas import views
 from schemas.names import ACCOUNTS_COMMANDS
@@ -179,12 +179,9 @@ async def _require_affordable_amend(call: Call, body: AmendOrder) -> None:
         Problem: 403 `LIMIT_KEY`; 404, no view knows the order; 409, it was refused; 422, a half is
             missing.
     """
-    order_id = wanted_order_id(call)
-    order = await find_own_order(call, order_id)
-    if order is None:
-        raise problems.not_found("order", order_id)
+    order = await own_order(call)
     if order["status"] == "rejected":  # of it no view tells more
-        raise problems.conflict("ORDER_NOT_OPEN", f"order {order_id} was refused")
+        raise problems.conflict("ORDER_NOT_OPEN", f"order {order['order_id']} was refused")
     if order["side"] == "ask":
         return
     told = {"quantity": body.quantity, "price": body.price}

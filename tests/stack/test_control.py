@@ -28,12 +28,14 @@ def running(home: Path, *programs: ProgramState) -> Settings:
     return settings
 
 
+def interrupt(seconds: float) -> None:
+    """What a wait does when somebody presses Ctrl-C in it."""
+    raise KeyboardInterrupt
+
+
 def test_ctrl_c_in_a_second_up_leaves_the_market_of_the_first_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(seconds: float) -> None:
-        raise KeyboardInterrupt
-
     settings = running(tmp_path, ProgramState("redis", state.RESTARTING))
     said: list[str] = []
     monkeypatch.setattr(control.time, "sleep", interrupt)
@@ -47,9 +49,6 @@ def test_ctrl_c_leaves_a_market_alone_that_another_up_started_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ours was taken down; the one that lives now is another's."""
-
-    def interrupt(seconds: float) -> None:
-        raise KeyboardInterrupt
 
     settings = running(tmp_path, ProgramState("redis", state.RESTARTING))
     seen = iter([None, None])  # before the start; then there is another's
